@@ -1,0 +1,242 @@
+//! What the program runs by: immutable, typed, fully resolved. Nothing here means "inherit"; whoever reads a setting
+//! reads the one that holds. Made by `cli` from the command line, then leaked once and shared by every thread.
+#![forbid(unsafe_code)]
+
+pub mod access;
+pub mod address;
+pub mod names;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::scgi::request::Params;
+use crate::template::Template;
+use access::AccessRules;
+use address::{Address, BindAddress, ListenAddress};
+use names::NameTable;
+
+/// The whole of it.
+#[derive(Debug)]
+pub struct Config {
+    pub process: Process,
+    /// One per distinct listen address.
+    pub listens: Vec<Listen>,
+    pub servers: Vec<Server>,
+    /// Distinct upstream targets with a fixed address; [`Pass::Target`] is an index into it.
+    pub targets: Vec<Target>,
+}
+
+/// Settings of the process.
+#[derive(Debug)]
+pub struct Process {
+    pub workers: usize,
+    /// Requests that may wait for a worker.
+    pub queue: usize,
+    /// Client connections.
+    pub connections: usize,
+    /// Ceiling for all buffers together in bytes; 0: none.
+    pub memory: usize,
+    /// User name and, where given, group name (`--user 'USER [GROUP]'`).
+    pub user: Option<(String, Option<String>)>,
+    pub pid: Option<PathBuf>,
+    pub access_logs: Vec<AccessLog>,
+    pub log_level: log::LevelFilter,
+    pub shutdown_timeout: Duration,
+    /// Serve the built-in application.
+    pub demo: bool,
+    /// Serve each connection's SO_KEEPALIVE etc. is per location; nothing here.
+    pub hostname: String,
+}
+
+/// `--access-log`.
+#[derive(Debug)]
+pub struct AccessLog {
+    /// `-` and `/dev/stdout` are standard output.
+    pub path: PathBuf,
+    pub format: LogFormat,
+}
+
+/// `--log-format`: the template, and how values are escaped in it.
+#[derive(Debug, Clone)]
+pub struct LogFormat {
+    pub template: Template,
+    pub escape: LogEscape,
+}
+
+/// How values (not the text between them) are written to a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogEscape {
+    /// `"`, `\` and control or non-ASCII bytes as `\xHH`; unset is `-`.
+    Default,
+    /// Inside a JSON string; unset is empty.
+    Json,
+}
+
+/// `--listen`: one socket.
+#[derive(Debug)]
+pub struct Listen {
+    pub address: ListenAddress,
+    pub backlog: i32,
+    pub reuseport: bool,
+    pub ipv6only: bool,
+    /// Mode of a Unix socket file.
+    pub mode: u32,
+    /// Group of a Unix socket file.
+    pub group: Option<String>,
+    /// Which server answers to which name here.
+    pub names: NameTable,
+}
+
+/// `--server`.
+#[derive(Debug)]
+pub struct Server {
+    /// The first name, for SERVER_NAME; empty for the implicit server.
+    pub name: String,
+    pub client_header_timeout: Duration,
+    pub client_max_header_size: usize,
+    pub underscores: bool,
+    pub keepalive_timeout: Duration,
+    /// In order of the command line; `config::names` finds the one for a path.
+    pub locations: Vec<Location>,
+}
+
+/// `--location` MATCH.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Match {
+    /// `/prefix` or `^~ /prefix`.
+    Prefix(String),
+    /// `= /exact`.
+    Exact(String),
+    /// `@name`.
+    Named(String),
+}
+
+/// A location with every setting that holds in it.
+#[derive(Debug)]
+pub struct Location {
+    pub matching: Match,
+    pub handler: Handler,
+    pub access: AccessRules,
+    pub client: Client,
+}
+
+/// Who answers.
+#[derive(Debug)]
+pub enum Handler {
+    Scgi(Box<Scgi>),
+    /// No `--pass`: nothing to serve until files are supported; 404.
+    None,
+}
+
+/// Settings about the client's side.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// Bytes; 0: no limit.
+    pub max_body_size: u64,
+    pub body_buffer_size: usize,
+    pub body_timeout: Duration,
+    pub send_timeout: Duration,
+    /// 0: connections are not kept.
+    pub keepalive_timeout: Duration,
+    pub keepalive_requests: u32,
+    /// Bytes a second; a template, whose empty or `0` value means no limit. `None`: no limit.
+    pub limit_rate: Option<Template>,
+    pub limit_rate_after: Option<Template>,
+    /// `--root`: DOCUMENT_ROOT.
+    pub root: Option<Template>,
+    pub default_type: String,
+    pub temp: TempPath,
+}
+
+/// `--temp-path`: a directory and the digits of up to three levels below it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TempPath {
+    pub dir: PathBuf,
+    pub levels: Vec<u8>,
+}
+
+/// Settings of an SCGI location.
+#[derive(Debug)]
+pub struct Scgi {
+    pub pass: Pass,
+    pub bind: Option<Bind>,
+    pub socket_keepalive: bool,
+    /// Bytes; 0: the system's.
+    pub socket_rcvbuf: usize,
+    pub socket_sndbuf: usize,
+    pub connect_timeout: Duration,
+    pub send_timeout: Duration,
+    pub read_timeout: Duration,
+    pub buffering: bool,
+    /// Bytes that must hold the response head; the unit of unbuffered reading.
+    pub buffer_size: usize,
+    pub buffers: usize,
+    pub buffers_size: usize,
+    pub busy_buffers_size: usize,
+    /// Bytes; 0: never spill.
+    pub max_temp_file_size: u64,
+    pub temp_file_write_size: usize,
+    pub limit_rate: Option<Template>,
+    pub request_buffering: bool,
+    pub pass_request_body: bool,
+    pub params: Params,
+    pub path_info: PathInfo,
+    /// Names that are not forwarded, lowercased and sorted: the six of R23 and `--hide-header`, less `--pass-header`.
+    pub hidden: Vec<String>,
+    pub ignore: Ignore,
+    pub ignore_client_abort: bool,
+}
+
+/// `--pass`.
+#[derive(Debug)]
+pub enum Pass {
+    /// Index into [`Config::targets`].
+    Target(usize),
+    Template(Template),
+}
+
+/// A fixed upstream: what was written, and the addresses it stands for, used in turn.
+#[derive(Debug)]
+pub struct Target {
+    pub text: String,
+    pub addresses: Vec<Address>,
+}
+
+/// `--bind`.
+#[derive(Debug, Clone)]
+pub struct Bind {
+    pub address: BindTo,
+    pub transparent: bool,
+}
+
+/// A bind address, fixed or evaluated for each request.
+#[derive(Debug, Clone)]
+pub enum BindTo {
+    Fixed(BindAddress),
+    Template(Template),
+}
+
+/// `--path-info`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PathInfo {
+    /// SCRIPT_NAME is the location's prefix without its trailing slash, PATH_INFO the rest.
+    On,
+    /// Neither is sent.
+    Off,
+    /// Split after the first path segment that ends in one of these (compared case-insensitively).
+    Extensions(Vec<String>),
+}
+
+/// `--ignore-headers`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ignore {
+    pub redirect: bool,
+    pub accel_expires: bool,
+    pub limit_rate: bool,
+    pub buffering: bool,
+    pub charset: bool,
+    pub expires: bool,
+    pub cache_control: bool,
+    pub set_cookie: bool,
+    pub vary: bool,
+}

@@ -1,0 +1,1 @@
+//! The error log: log and env_logger on stderr.

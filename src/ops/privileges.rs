@@ -1,0 +1,1 @@
+//! `--user`, `--pid`, limits of the process.

@@ -1,0 +1,1 @@
+//! Short pages for responses of our own: errors, and redirects.
