@@ -74,6 +74,8 @@ pub enum Fault {
     Io(Phase, io::Error),
     /// A timeout ran out in a phase.
     Timeout(Phase),
+    /// The listen queue of a Unix socket stayed full for `--connect-timeout`.
+    QueueFull,
     /// The application closed the connection before its head was complete.
     NoHead {
         /// Bytes of the head that had come.
@@ -113,7 +115,7 @@ impl Fault {
     /// The status that answers the client where nothing of the response has been sent.
     pub fn status(&self) -> u16 {
         match self {
-            Fault::Timeout(_) => 504,
+            Fault::Timeout(_) | Fault::QueueFull => 504,
             Fault::Resolve(_)
             | Fault::Io(..)
             | Fault::NoHead { .. }
@@ -135,6 +137,7 @@ impl Fault {
             Fault::Resolve(_)
             | Fault::Io(..)
             | Fault::Timeout(_)
+            | Fault::QueueFull
             | Fault::NoHead { .. }
             | Fault::BadHead(_)
             | Fault::HeadTooLarge { .. }
@@ -154,6 +157,7 @@ impl Fault {
         match self {
             Fault::Resolve(_) => "RESOLVE",
             Fault::Io(_, error) | Fault::Spool(error) => errno_name(error),
+            Fault::QueueFull => "EAGAIN",
             Fault::Timeout(Phase::Connect) => "CONNECT_TIMEOUT",
             Fault::Timeout(Phase::Send) => "SEND_TIMEOUT",
             Fault::Timeout(_) => "READ_TIMEOUT",
@@ -248,6 +252,10 @@ impl fmt::Display for Described<'_> {
                 )
             }
             Fault::Timeout(phase) => write!(f, "{}: timed out", phase.word()),
+            Fault::QueueFull => write!(
+                f,
+                "connect: timed out; the application's listen queue is full: it is too slow or hangs"
+            ),
             Fault::NoHead { received: 0, block } => {
                 let hint = closed_hint(*block);
                 write!(

@@ -290,3 +290,29 @@ pub fn inherit(fd: RawFd) -> io::Result<OwnedFd> {
         Ok(OwnedFd::from_raw_fd(fd))
     }
 }
+
+/// IPV6_TRANSPARENT: bind to an IPv6 address that is not of this machine.
+///
+/// # Errors
+/// EPERM without CAP_NET_ADMIN or CAP_NET_RAW.
+pub fn set_ipv6_transparent(socket: BorrowedFd<'_>) -> io::Result<()> {
+    set_flag(socket, libc::SOL_IPV6, libc::IPV6_TRANSPARENT)
+}
+
+/// IP_BIND_ADDRESS_NO_PORT: leave the choice of the source port to connect(2). Holds for IPv6 sockets too.
+///
+/// # Errors
+/// ENOPROTOOPT before Linux 4.2.
+pub fn set_bind_address_no_port(socket: BorrowedFd<'_>) -> io::Result<()> {
+    set_flag(socket, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT)
+}
+
+fn set_flag(socket: BorrowedFd<'_>, level: libc::c_int, name: libc::c_int) -> io::Result<()> {
+    let on: libc::c_int = 1;
+    let size = mem::size_of_val(&on) as libc::socklen_t;
+    // SAFETY: the pointer and size describe `on`, which lives through the call.
+    cvt(unsafe {
+        libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const on).cast(), size)
+    })?;
+    Ok(())
+}

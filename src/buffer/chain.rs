@@ -76,13 +76,20 @@ impl Chain {
         if bytes.is_empty() {
             return;
         }
-        self.memory.take(bytes.len());
-        self.in_memory += bytes.len();
         self.len += bytes.len() as u64;
-        self.segs.push_back(Seg::Mem {
-            bytes: bytes.into(),
-            from: 0,
-        });
+        match self.segs.back_mut() {
+            Some(Seg::Mem { bytes: last, .. }) if last.capacity() - last.len() >= bytes.len() => {
+                last.extend_from_slice(bytes);
+            }
+            _ => {
+                // Room for more: a peer that sends byte by byte must not cost a segment for each.
+                let mut last = Vec::with_capacity(bytes.len().max(SEGMENT));
+                last.extend_from_slice(bytes);
+                self.memory.take(last.capacity());
+                self.in_memory += last.capacity();
+                self.segs.push_back(Seg::Mem { bytes: last, from: 0 });
+            }
+        }
         self.check();
     }
 
@@ -91,17 +98,14 @@ impl Chain {
         if len == 0 {
             return;
         }
+        if !self.is_spilled() {
+            self.file = Some(Arc::clone(file));
+        }
         match self.segs.back_mut() {
-            Some(Seg::File {
-                from: start,
-                len: run,
-            }) if *start + *run == from => *run += len,
+            Some(Seg::File { from: start, len: run }) if *start + *run == from => *run += len,
             _ => self.segs.push_back(Seg::File { from, len }),
         }
         self.len += len;
-        if self.file.is_none() {
-            self.file = Some(Arc::clone(file));
-        }
         self.check();
     }
 
@@ -293,12 +297,12 @@ mod tests {
         chain.push_file(&file, 5, 2);
         assert_eq!(
             (chain.len(), chain.in_memory(), memory.used()),
-            (16, 11, 11)
+            (16, SEGMENT, SEGMENT)
         );
         assert_eq!(
             chain.pieces().count(),
-            3,
-            "adjoining runs of the file are one"
+            2,
+            "adjoining runs are one"
         );
         let mut all = Vec::new();
         chain.copy_to(&mut all).unwrap();
