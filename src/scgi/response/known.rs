@@ -19,7 +19,7 @@ pub enum Known {
     AccelLimitRate,
     AccelBuffering,
     AccelCharset,
-    /// Connection, Keep-Alive, Proxy-Connection, TE, Trailer, Upgrade: about one connection, never forwarded (R26).
+    /// Connection, Keep-Alive, Proxy-Authenticate, Proxy-Connection, TE, Trailer, Upgrade: about one connection, never forwarded (R26).
     HopByHop,
     Other,
 }
@@ -57,7 +57,10 @@ impl Known {
                 (b"transfer-encoding", Known::TransferEncoding),
                 (b"x-accel-buffering", Known::AccelBuffering),
             ],
-            18 => &[(b"x-accel-limit-rate", Known::AccelLimitRate)],
+            18 => &[
+                (b"x-accel-limit-rate", Known::AccelLimitRate),
+                (b"proxy-authenticate", Known::HopByHop),
+            ],
             _ => &[],
         };
         let found = candidates
