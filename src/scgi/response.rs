@@ -153,6 +153,11 @@ impl Head {
         &self.dropped
     }
 
+    /// Bytes of the head as the application sent it.
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
     fn slice(&self, span: Span) -> &[u8] {
         self.bytes
             .get(span.start as usize..span.end as usize)
