@@ -6,6 +6,9 @@ use super::Template;
 #[derive(Debug, PartialEq, Eq)]
 pub struct TemplateError(pub String);
 
-pub(super) fn parse(_text: &str, _map: &dyn Fn(&str) -> Option<usize>) -> Result<Template, TemplateError> {
+pub(super) fn parse(
+    _text: &str,
+    _map: &dyn Fn(&str) -> Option<usize>,
+) -> Result<Template, TemplateError> {
     todo!()
 }

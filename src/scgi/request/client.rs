@@ -27,8 +27,7 @@ impl Source for Request {
         Request::fields(self)
     }
     fn is_nominated(&self, name: &str) -> bool {
-        let _ = name;
-        false
+        self.nominated(name)
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::BufRead;
 use std::ops::Range;
 
 use super::HeadError;
+use crate::http::fields::is_token_byte;
 
 /// The place of the first LF at or after `from`.
 ///
@@ -83,31 +84,13 @@ pub fn has_control(bytes: &[u8]) -> bool {
     })
 }
 
-/// A byte of a token (RFC 9110 5.6.2).
+/// A byte of a token, by table: each byte of each name is asked.
 pub fn is_token(byte: u8) -> bool {
     const TOKEN: [bool; 256] = {
         let mut table = [false; 256];
         let mut byte = 0;
-        while byte < 128 {
-            let c = byte as u8;
-            table[byte] = c.is_ascii_alphanumeric()
-                || matches!(
-                    c,
-                    b'!' | b'#'
-                        | b'$'
-                        | b'%'
-                        | b'&'
-                        | b'\''
-                        | b'*'
-                        | b'+'
-                        | b'-'
-                        | b'.'
-                        | b'^'
-                        | b'_'
-                        | b'`'
-                        | b'|'
-                        | b'~'
-                );
+        while byte < 256 {
+            table[byte] = is_token_byte(byte as u8);
             byte += 1;
         }
         table
