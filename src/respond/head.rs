@@ -71,7 +71,13 @@ pub fn translate(head: &Head, settings: &Scgi, ask: &Ask<'_>, out: &mut Vec<u8>)
     write_status_line(plan.status, head.reason(), out);
     write_server_and_date(head, settings, ask.date, out);
     for (known, name, value) in head.known_fields() {
-        write_field(plan.status, settings, (known, name, value), wishes.charset, out);
+        write_field(
+            plan.status,
+            settings,
+            (known, name, value),
+            wishes.charset,
+            out,
+        );
     }
     write_framing(announced, out);
     write_connection(plan.keep_alive, ask.minor_version, out);
@@ -123,7 +129,10 @@ enum Announced {
 /// How the body is framed, and what the head says about it.
 fn frame(head: &Head, ask: &Ask<'_>) -> (Framing, Announced) {
     if is_bodyless(head.status()) {
-        return (Framing::Length(0), length_line(head.status(), Announced::Nothing));
+        return (
+            Framing::Length(0),
+            length_line(head.status(), Announced::Nothing),
+        );
     }
     match (head.length(), ask.is_head) {
         (Length::Known(length), true) => (Framing::Length(0), Announced::Length(length)),
@@ -160,10 +169,17 @@ impl<'a> Wishes<'a> {
         let mut wishes = Wishes::default();
         for (known, _, value) in head.known_fields() {
             match known {
-                Known::ContentType => wishes.stream = charset::media_type(value).eq_ignore_ascii_case(b"text/event-stream"),
+                Known::ContentType => {
+                    wishes.stream =
+                        charset::media_type(value).eq_ignore_ascii_case(b"text/event-stream")
+                }
                 // The last copy that makes sense holds; the manual knows only one.
-                Known::AccelBuffering if !ignore.buffering => wishes.buffering = yes_or_no(value).or(wishes.buffering),
-                Known::AccelLimitRate if !ignore.limit_rate => wishes.limit_rate = decimal::parse(value),
+                Known::AccelBuffering if !ignore.buffering => {
+                    wishes.buffering = yes_or_no(value).or(wishes.buffering)
+                }
+                Known::AccelLimitRate if !ignore.limit_rate => {
+                    wishes.limit_rate = decimal::parse(value)
+                }
                 Known::AccelCharset if !ignore.charset => wishes.charset = charset::usable(value),
                 _ => {}
             }
@@ -260,7 +276,9 @@ fn write_connection(keep_alive: bool, minor_version: u8, out: &mut Vec<u8>) {
 /// Whether `name` is among the sorted, lowercased names in `hidden`.
 fn is_hidden(hidden: &[String], name: &[u8]) -> bool {
     let lowered = |byte: &u8| byte.to_ascii_lowercase();
-    hidden.binary_search_by(|have| have.bytes().cmp(name.iter().map(lowered))).is_ok()
+    hidden
+        .binary_search_by(|have| have.bytes().cmp(name.iter().map(lowered)))
+        .is_ok()
 }
 
 #[cfg(test)]

@@ -2,14 +2,20 @@
 
 /// The media type of a Content-Type value, without its parameters.
 pub fn media_type(value: &[u8]) -> &[u8] {
-    let end = value.iter().position(|byte| *byte == b';').unwrap_or(value.len());
+    let end = value
+        .iter()
+        .position(|byte| *byte == b';')
+        .unwrap_or(value.len());
     value.get(..end).unwrap_or_default().trim_ascii()
 }
 
 /// The charset that X-Accel-Charset asks for. A name that would need quotes is no charset, and `off` asks for none.
 pub fn usable(value: &[u8]) -> Option<&[u8]> {
-    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':' | b'+');
-    let is_charset = !value.is_empty() && value.iter().all(is_name) && !value.eq_ignore_ascii_case(b"off");
+    let is_name = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':' | b'+')
+    };
+    let is_charset =
+        !value.is_empty() && value.iter().all(is_name) && !value.eq_ignore_ascii_case(b"off");
     is_charset.then_some(value)
 }
 
@@ -30,7 +36,10 @@ pub fn replace(value: &[u8], charset: &[u8], out: &mut Vec<u8>) {
 }
 
 fn is_charset(parameter: &[u8]) -> bool {
-    let name = parameter.split(|byte| *byte == b'=').next().unwrap_or_default();
+    let name = parameter
+        .split(|byte| *byte == b'=')
+        .next()
+        .unwrap_or_default();
     name.trim_ascii().eq_ignore_ascii_case(b"charset")
 }
 
@@ -80,8 +89,14 @@ mod tests {
         let table = [
             ("text/html", "text/html; charset=koi8-r"),
             ("text/html;charset=utf-8", "text/html; charset=koi8-r"),
-            ("text/html; Charset=\"utf-8\" ; a=b", "text/html; a=b; charset=koi8-r"),
-            ("a/b; x=\"1;charset=q\\\";\"; charset=1; charset=2", "a/b; x=\"1;charset=q\\\";\"; charset=koi8-r"),
+            (
+                "text/html; Charset=\"utf-8\" ; a=b",
+                "text/html; a=b; charset=koi8-r",
+            ),
+            (
+                "a/b; x=\"1;charset=q\\\";\"; charset=1; charset=2",
+                "a/b; x=\"1;charset=q\\\";\"; charset=koi8-r",
+            ),
             ("text/html;;", "text/html; charset=koi8-r"),
             ("", ""),
             ("; charset=x", "; charset=x"),
