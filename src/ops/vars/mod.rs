@@ -126,7 +126,7 @@ impl Values for Facts<'_> {
             Var::DocumentRoot => self.put_document_root(out),
             Var::Host => self.put_host(out),
             Var::Hostname => put_bytes(out, self.config.process.hostname.as_bytes()),
-            Var::Http(name) => self.put_request_field(name, out),
+            Var::Http(name) => self.request.is_some_and(|r| r.put_field(name, out)),
             // There is no TLS here; empty rather than unset, as in nginx.
             Var::Https => true,
             Var::IsArgs => put_bytes(
@@ -236,38 +236,13 @@ impl<'a> Facts<'a> {
         put_count(out, head.saturating_add(self.body_length.unwrap_or(0)))
     }
 
-    /// V4: all fields of the name, joined with `, ` (Cookie with `; `).
-    fn put_request_field(&self, name: &str, out: &mut Vec<u8>) -> bool {
-        let Some(request) = self.request else {
-            return false;
-        };
-        let joint: &[u8] = if name == "cookie" { b"; " } else { b", " };
-        let mut found = false;
-        for (field, value) in request.fields() {
-            if is_field(field, name) {
-                if found {
-                    out.extend_from_slice(joint);
-                }
-                out.extend_from_slice(value);
-                found = true;
-            }
-        }
-        found
-    }
-
+    /// V3: the first cookie of the name over all Cookie fields.
     fn put_cookie(&self, name: &str, out: &mut Vec<u8>) -> bool {
         let Some(request) = self.request else {
             return false;
         };
-        let cookies = request
-            .fields()
-            .filter(|(field, _)| field.eq_ignore_ascii_case("cookie"));
-        put_some(
-            out,
-            cookies
-                .into_iter()
-                .find_map(|(_, value)| fields::cookie(value, name)),
-        )
+        let mut cookies = request.fields_named("cookie");
+        put_some(out, cookies.find_map(|value| fields::cookie(value, name)))
     }
 
     /// The configured name of the server, where a host can have it.
@@ -447,15 +422,6 @@ fn put_hex(out: &mut Vec<u8>, n: u128) {
             out.push(DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0'));
         }
     }
-}
-
-/// Whether a field's name is the one a variable names: `_` of the variable stands for `-` (or for itself).
-fn is_field(field: &str, variable: &str) -> bool {
-    field.len() == variable.len()
-        && field
-            .bytes()
-            .zip(variable.bytes())
-            .all(|(f, v)| f.eq_ignore_ascii_case(&v) || (f == b'-' && v == b'_'))
 }
 
 /// A response field by the name of a variable: with `-` for every `_`, else as it stands.

@@ -319,10 +319,88 @@ fn ids_differ_between_requests_and_are_stable_for_one() {
     assert_ne!(request_id(1, 1), request_id(2, 1));
 }
 
+/// The request of a head whose lines are separated by `|`.
+fn request(head: &str) -> Request {
+    let head = format!("{}\r\n\r\n", head.replace('|', "\r\n"));
+    let limits = crate::http::request::Limits {
+        max_size: 8192,
+        underscores: false,
+    };
+    Request::parse(head.as_bytes(), &limits).expect("a test request")
+}
+
 #[test]
-fn a_variable_names_a_field_with_hyphens_or_underscores() {
-    assert!(is_field("X-Forwarded-For", "x_forwarded_for"));
-    assert!(is_field("x_a", "x_a"));
-    assert!(!is_field("X-Forwarded", "x_forwarded_for"));
-    assert!(!is_field("XaB", "x_b"));
+fn the_parts_of_a_request() {
+    let config = config("example.org", Some("/srv"));
+    let conn = inet("192.0.2.1:5000", "198.51.100.1:80");
+    let r = request(
+        "GET /a/%62?x=1&Y=%20 HTTP/1.1|Host: WWW.Example.net:8080|Cookie: a=1|Cookie: SID=s|X-A: 1|x-a: 2",
+    );
+    let f = facts(&config, &conn, Some(&r));
+    assert_eq!(
+        value(&f, "$request_method $request_uri $server_protocol"),
+        "GET /a/%62?x=1&Y=%20 HTTP/1.1"
+    );
+    assert_eq!(
+        value(&f, "$uri $document_uri $original_uri"),
+        "/a/b /a/b /a/b"
+    );
+    assert_eq!(
+        value(&f, "$uri$is_args$args $query_string"),
+        "/a/b?x=1&Y=%20 x=1&Y=%20"
+    );
+    assert_eq!(value(&f, "$arg_x $arg_y $arg_z"), "1 %20 (unset)");
+    assert_eq!(
+        value(&f, "$host $http_host $server_name"),
+        "www.example.net WWW.Example.net:8080 example.org"
+    );
+    assert_eq!(
+        value(&f, "$http_x_a $http_cookie $cookie_sid"),
+        "1, 2 a=1; SID=s s"
+    );
+    assert_eq!(value(&f, "$request_filename"), "/srv/a/b");
+    assert_eq!(value(&f, "$request"), "GET /a/%62?x=1&Y=%20 HTTP/1.1");
+    assert_eq!(
+        value(&f, "$content_length $content_type $remote_user"),
+        "(unset) (unset) (unset)"
+    );
+    assert_eq!(value(&f, "$upstream_request_method"), "GET");
+}
+
+#[test]
+fn the_length_of_a_chunked_body_is_known_once_it_is_there() {
+    let config = config("", None);
+    let conn = unix();
+    let r = request("POST / HTTP/1.1|Host: a:81|Transfer-Encoding: chunked|Content-Type: text/x");
+    let f = facts(&config, &conn, Some(&r));
+    assert_eq!(
+        value(&f, "$content_length $content_type $server_port"),
+        "(unset) text/x 81"
+    );
+    let later = Facts {
+        body_length: Some(5),
+        ..f
+    };
+    assert_eq!(value(&later, "$content_length"), "5");
+    assert_eq!(
+        value(&later, "$request_length"),
+        (r.head_len() + 5).to_string()
+    );
+    let r = request("POST / HTTP/1.1|Host: a|Content-Length: 7|Authorization: Basic YTpi");
+    assert_eq!(
+        value(
+            &facts(&config, &conn, Some(&r)),
+            "$content_length $remote_user"
+        ),
+        "7 a"
+    );
+}
+
+#[test]
+fn an_old_client_without_host_gets_the_name_of_the_server() {
+    let config = config("example.org", None);
+    let conn = unix();
+    let r = request("GET / HTTP/1.0");
+    let f = facts(&config, &conn, Some(&r));
+    assert_eq!(value(&f, "$host $is_args|$args"), "example.org |(unset)");
 }
