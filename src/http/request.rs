@@ -34,7 +34,11 @@ pub struct Reject {
 /// # Errors
 /// 414 when the request line, 431 when another line or the whole head is over `limits.max_size`; also 400 at once when
 /// the first bytes can not begin a request (a TLS hello, say), so that a stranger is not left to wait for a timeout.
-pub fn find_end(_buf: &[u8], _scanned: &mut usize, _limits: &Limits) -> Result<Option<usize>, Reject> {
+pub fn find_end(
+    _buf: &[u8],
+    _scanned: &mut usize,
+    _limits: &Limits,
+) -> Result<Option<usize>, Reject> {
     todo!()
 }
 

@@ -42,7 +42,11 @@ pub enum EncodeError {
 impl Params {
     /// `list` in order of sending, names already unique and without CONTENT_LENGTH and SCGI, which are always sent.
     pub fn new(list: Vec<Param>, pass_headers: bool, max: Option<ParamsMax>) -> Params {
-        Params { list, pass_headers, max }
+        Params {
+            list,
+            pass_headers,
+            max,
+        }
     }
 
     /// The parameters, in order of sending.
