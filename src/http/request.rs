@@ -284,6 +284,15 @@ impl Request {
         })
     }
 
+    /// As [`Request::fields`], with names as bytes: for the encoder, which looks at each byte of them anyway and would
+    /// spend half its time on having them checked as text.
+    pub fn raw_fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let bytes = &self.bytes;
+        self.fields
+            .iter()
+            .map(|field| (field.name.of(bytes), field.value.of(bytes)))
+    }
+
     /// How many fields were left out because of their names (H20).
     pub fn dropped_fields(&self) -> usize {
         self.dropped
@@ -338,6 +347,11 @@ impl Request {
                 .fields_named("connection")
                 .flat_map(list)
                 .any(|option| option.eq_ignore_ascii_case(name.as_bytes()))
+    }
+
+    /// Whether [`Request::nominated`] can be true for any name; seldom so.
+    pub fn nominates_any(&self) -> bool {
+        self.nominates
     }
 
     pub fn framing(&self) -> Framing {
