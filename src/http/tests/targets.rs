@@ -237,7 +237,8 @@ fn versions_above_1_1_behave_as_1_1() {
 
 #[test]
 fn hosts_are_judged_and_normalised() {
-    let rows: &[(&str, Option<(&str, Option<&str>)>)] = &[
+    type Expected = Option<(&'static str, Option<&'static str>)>; // name and port; None: 400
+    let rows: &[(&str, Expected)] = &[
         ("a", Some(("a", None))),
         ("Example.COM", Some(("example.com", None))),
         ("example.com.", Some(("example.com", None))),
