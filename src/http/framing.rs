@@ -7,8 +7,11 @@ use super::head::Reject;
 /// Where a request's body ends (RFC 9112 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
+    /// No body: neither of the two fields.
     None,
+    /// So many bytes; 0 where the client said 0.
     Length(u64),
+    /// Up to the last chunk: [`super::chunked::Decoder::strict`].
     Chunked,
 }
 

@@ -216,6 +216,7 @@ impl Request {
         text(self.method.of(&self.bytes))
     }
 
+    /// The response will have no body (RFC 9110 9.3.2).
     pub fn is_head(&self) -> bool {
         self.method.of(&self.bytes) == b"HEAD"
     }
@@ -341,6 +342,7 @@ impl Request {
                 .any(|option| option.eq_ignore_ascii_case(name.as_bytes()))
     }
 
+    /// Where the body ends. A sum over chunks is the reader's to bound.
     pub fn framing(&self) -> Framing {
         self.framing
     }
@@ -355,7 +357,7 @@ impl Request {
         self.expects_continue
     }
 
-    /// The bytes of the head, for `$request_length`.
+    /// The bytes of the head, empty lines before it included, for `$request_length`.
     pub fn head_len(&self) -> usize {
         self.head_len
     }
