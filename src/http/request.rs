@@ -7,6 +7,7 @@
 use super::fields::{is_protected, list};
 use super::framing;
 pub use super::framing::Framing;
+#[allow(unused_imports)] // find_end: until the front calls it
 pub use super::head::{Limits, Reject, find_end};
 use super::host;
 use super::line::{self, Line, Target};
@@ -215,6 +216,7 @@ impl Request {
         text(self.method.of(&self.bytes))
     }
 
+    /// The response will have no body (RFC 9110 9.3.2).
     pub fn is_head(&self) -> bool {
         self.method.of(&self.bytes) == b"HEAD"
     }
@@ -354,6 +356,7 @@ impl Request {
         self.nominates
     }
 
+    /// Where the body ends. A sum over chunks is the reader's to bound.
     pub fn framing(&self) -> Framing {
         self.framing
     }
@@ -368,7 +371,7 @@ impl Request {
         self.expects_continue
     }
 
-    /// The bytes of the head, for `$request_length`.
+    /// The bytes of the head, empty lines before it included, for `$request_length`.
     pub fn head_len(&self) -> usize {
         self.head_len
     }
