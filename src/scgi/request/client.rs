@@ -11,9 +11,9 @@ pub trait Source {
     /// The port that the client gave with the host.
     fn host_port(&self) -> Option<&str>;
     /// Names as sent and values trimmed, in order.
-    fn fields(&self) -> impl Iterator<Item = (&str, &[u8])>;
+    fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])>;
     /// Whether the client's Connection field names this field.
-    fn is_nominated(&self, name: &str) -> bool;
+    fn is_nominated(&self, name: &[u8]) -> bool;
 }
 
 impl Source for Request {
@@ -23,11 +23,11 @@ impl Source for Request {
     fn host_port(&self) -> Option<&str> {
         Request::host_port(self)
     }
-    fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        Request::fields(self)
+    fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.raw_fields()
     }
-    fn is_nominated(&self, name: &str) -> bool {
-        self.nominated(name)
+    fn is_nominated(&self, name: &[u8]) -> bool {
+        self.nominates_any() && std::str::from_utf8(name).is_ok_and(|name| self.nominated(name))
     }
 }
 
@@ -113,11 +113,8 @@ impl Policy {
     ) -> Result<(), EncodeError> {
         let repeated = repeated(source);
         for (index, (name, value)) in source.fields().enumerate() {
-            let mark = mark(name.as_bytes());
-            if self.is_taken(name.as_bytes(), mark)
-                || (trim && is_spare(name.as_bytes()))
-                || source.is_nominated(name)
-            {
+            let mark = mark(name);
+            if self.is_taken(name, mark) || (trim && is_spare(name)) || source.is_nominated(name) {
                 continue;
             }
             if !repeated.has(mark) {
@@ -140,7 +137,7 @@ impl Policy {
 fn repeated<S: Source + ?Sized>(source: &S) -> Marks {
     let (mut once, mut twice) = (Marks::default(), Marks::default());
     for (name, _) in source.fields() {
-        let mark = mark(name.as_bytes());
+        let mark = mark(name);
         if once.has(mark) {
             twice.set(mark);
         }
@@ -151,21 +148,21 @@ fn repeated<S: Source + ?Sized>(source: &S) -> Marks {
 
 /// An earlier field has this parameter's name: it took this value too, or, where it is spelled with another of `-` and
 /// `_`, this one is left out (Z2).
-fn is_repeat<S: Source + ?Sized>(source: &S, index: usize, name: &str) -> bool {
+fn is_repeat<S: Source + ?Sized>(source: &S, index: usize, name: &[u8]) -> bool {
     source
         .fields()
         .take(index)
-        .any(|(earlier, _)| same(earlier.as_bytes(), name.as_bytes()))
+        .any(|(earlier, _)| same(earlier, name))
 }
 
 /// One pair for a field and all later ones of its name (P18).
 fn write_joined<S: Source + ?Sized>(
     source: &S,
     index: usize,
-    (name, value): (&str, &[u8]),
+    (name, value): (&[u8], &[u8]),
     out: &mut Vec<u8>,
 ) -> Result<(), EncodeError> {
-    let separator: &[u8] = if name.eq_ignore_ascii_case("cookie") {
+    let separator: &[u8] = if name.eq_ignore_ascii_case(b"cookie") {
         b"; "
     } else {
         b", "
@@ -184,16 +181,16 @@ fn write_joined<S: Source + ?Sized>(
     Ok(())
 }
 
-fn write_name(name: &str, out: &mut Vec<u8>) {
+fn write_name(name: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"HTTP_");
-    out.extend(name.bytes().map(fold));
+    out.extend(name.iter().map(|byte| fold(*byte)));
     out.push(0);
 }
 
-fn write_value(name: &str, value: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeError> {
+fn write_value(name: &[u8], value: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeError> {
     let value_at = out.len();
     out.extend_from_slice(value);
-    no_nul(out, value_at, || name.into())
+    no_nul(out, value_at, || String::from_utf8_lossy(name).into())
 }
 
 /// What `--params-max SIZE trim` leaves out first: the largest fields that no application needs to work.

@@ -23,15 +23,15 @@ impl Source for Fake {
     fn host_port(&self) -> Option<&str> {
         self.port.as_deref()
     }
-    fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
+    fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.fields
             .iter()
-            .map(|(name, value)| (name.as_str(), value.as_slice()))
+            .map(|(name, value)| (name.as_bytes(), value.as_slice()))
     }
-    fn is_nominated(&self, name: &str) -> bool {
+    fn is_nominated(&self, name: &[u8]) -> bool {
         self.nominated
             .iter()
-            .any(|one| one.eq_ignore_ascii_case(name))
+            .any(|one| one.as_bytes().eq_ignore_ascii_case(name))
     }
 }
 
