@@ -263,7 +263,7 @@ impl Sink {
         flushed
     }
 
-    /// Front: writes a response of its own; what the client does not take at once waits in the chain.
+    /// Front, or a worker in its turn: writes a response of the gateway's own; what the client does not take at once waits in the chain.
     pub fn respond(&self, bytes: &[u8]) -> Flushed {
         let mut inner = lock(&self.inner);
         let mut sent = 0;
@@ -326,6 +326,17 @@ impl Sink {
     /// Worker: why the exchange shall end, if it shall.
     pub fn gone(&self) -> Option<Gone> {
         lock(&self.inner).gone
+    }
+
+    /// Worker: whether the exchange has not been finished.
+    pub fn is_running(&self) -> bool {
+        lock(&self.inner).turn == Turn::Worker
+    }
+
+    /// Worker: whether nothing of a response has been given to the sink.
+    pub fn is_untouched(&self) -> bool {
+        let inner = lock(&self.inner);
+        inner.sent == 0 && inner.chain.is_empty()
     }
 
     /// Worker: waits for a time, or until the client is gone.
