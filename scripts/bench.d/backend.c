@@ -81,7 +81,7 @@ static void finish(struct conn *c)
 	free_list = c;
 }
 
-/* Waits for one direction.  Edges are enough, as every step runs until EAGAIN; adding or changing reports what is ready. */
+/* Waits for one direction.  Edges are enough: every step runs until EAGAIN, and adding or changing reports what is ready. */
 static void park(struct conn *c, uint32_t direction)
 {
 	struct epoll_event e = { .events = direction | EPOLLRDHUP | EPOLLET, .data.ptr = c };
@@ -157,7 +157,7 @@ static void sleep_or_answer(struct conn *c)
 	last_sleeper = c;
 }
 
-/* Every delay is the same, so the queue is sorted by itself.  Answers who is due; returns the time to the next, or -1. */
+/* Answers who is due; returns the ms to the next, or -1.  All delays are the same, so the queue is sorted by itself. */
 static int wake_sleepers(void)
 {
 	while (first_sleeper) {

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 
+import contenders
 import procs
 import workloads
 
@@ -27,11 +28,19 @@ class Footprint:
     mapped: int
 
 
+def complete(got):
+    """Whether `got` is a whole answer. Apache turns Content-Length into chunks whenever it likes."""
+    head, _, body = got.partition(b"\r\n\r\n")
+    if got and not got.startswith(b"HTTP/1.1 200 "[:len(got)]):
+        raise RuntimeError(f"answered {got!r}")
+    return body.endswith(b"0\r\n\r\n" if b"chunked" in head else workloads.HELLO)
+
+
 def ask(sock):
     """One keep-alive request for 13 bytes, and its answer to the end."""
     sock.sendall(GET)
     got = b""
-    while not got.endswith(workloads.HELLO):
+    while not complete(got):
         more = sock.recv(4096)
         if not more:
             raise RuntimeError(f"connection closed after {got!r}")
@@ -63,7 +72,7 @@ def loaded_peak(contender, seconds):
 
 
 def per_connection(contender):
-    """What one more idle keep-alive connection costs once it was served. It is opened alone, so no pool grows with it."""
+    """What an idle keep-alive connection costs once it was served. They are opened one by one, so no pool grows."""
     connect(contender.port).close()
     time.sleep(0.3)
     pids, held = contender.pids(), []
@@ -79,18 +88,22 @@ def per_connection(contender):
 
 
 def measure(contender, base, backend, seconds):
-    """Starts the contender alone, as pages shared between contenders would make each look smaller."""
-    contender.start(base, backend)
+    """Starts the contender alone, as pages shared between contenders would make each look smaller.
+
+    It is started again for the idle connections: memory kept from the load would hide what these need."""
     try:
+        contender.start(base, backend, contenders.SMALL)
         time.sleep(0.5)
         pids = contender.pids()
         idle, private = procs.memory(pids)
         threads = sum(len(os.listdir(f"/proc/{pid}/task")) for pid in pids)
         mapped = procs.mapped_files(pids[0])
-        each = per_connection(contender)
         loaded = loaded_peak(contender, seconds)
         time.sleep(0.5)
-        return Footprint(idle, private, loaded, procs.memory(pids)[0], each, len(pids), threads,
+        after = procs.memory(pids)[0]
+        contender.stop()
+        contender.start(base, backend, contenders.SMALL)
+        return Footprint(idle, private, loaded, after, per_connection(contender), len(pids), threads,
                          os.path.getsize(os.path.realpath(contender.path())), mapped)
     finally:
         contender.stop()

@@ -37,6 +37,17 @@ def kib(n):
     return f"{n / 1024:.0f} KiB"
 
 
+def filesystem(path):
+    """The kind of file system that holds path: temp files cost more on a disk than on tmpfs."""
+    best = ("", "unknown")
+    with open("/proc/mounts") as f:
+        for line in f:
+            _, point, kind = line.split()[:3]
+            if (path + "/").startswith(point.rstrip("/") + "/") and len(point) >= len(best[0]):
+                best = (point, kind)
+    return best[1]
+
+
 def machine():
     model = "unknown processor"
     with open("/proc/cpuinfo") as f:
@@ -51,7 +62,7 @@ def machine():
 
 
 def best_peer(samples, peers, field, choose):
-    """The best median among the peers that were measured, or None."""
+    """The best median among those of the peers that were measured, or None."""
     medians = [statistics.median(getattr(r, field) for r in samples[name]) for name in samples if name in peers]
     return choose(medians) if medians else None
 
@@ -67,32 +78,35 @@ def workload_table(workload, samples, peers, markdown):
                      f"{median['user'] * 100:.0f} %", spread([r.p99 for r in rounds]),
                      f"{median['cpu'] / cpu:.2f}" if cpu else "-", f"{median['rate'] / rate:.2f}" if rate else "-",
                      str(sum(r.errors for r in rounds))])
-    table(["contender", "requests/s", "CPU µs/request", "user", "p99 ms", "CPU/best peer", "req/s/best peer", "errors"],
-          rows, markdown)
+    table(["contender", "requests/s", "CPU µs/request", "user", "p99 ms", "CPU/best peer", "req/s/best peer",
+           "errors"], rows, markdown)
     every = [r for rounds in samples.values() for r in rounds]
-    backend, load, others = (max(getattr(r, f) for r in every) for f in ("backend_busy", "wrk_busy", "others"))
-    remarks = [f"at most busy: backend {backend * 100:.0f} %, wrk {load * 100:.0f} % of a processor; "
-               f"other programs {others * 100:.0f} %"]
+    backend, load = (max(getattr(r, f) for r in every) for f in ("backend_busy", "wrk_busy"))
+    others, worst = statistics.median(r.others for r in every), max(r.others for r in every)
+    remarks = [f"of one processor: backend at most {backend * 100:.0f} %, wrk at most {load * 100:.0f} %, "
+               f"other programs {others * 100:.0f} %, at most {worst * 100:.0f} %"]
     if backend > 0.9 or load > 0.95:
         remarks.append("requests/s were limited by the backend or by wrk; CPU per request still counts")
-    if others > 0.1:
-        remarks.append("the machine was not quiet: trust the smaller values")
+    if worst > 0.2:
+        remarks.append("the machine was not quiet: trust the better values")
     print("; ".join(remarks) + "\n", flush=True)
 
 
-def goals(results, scgates, peers, markdown):
-    """How far scgate is: CPU per request as a part of the best peer's."""
+def goals(results, scgates, peers, distributed, markdown):
+    """How far scgate is: its CPU per request as a part of the best peer's."""
     rows = []
     for workload, samples in results:
-        best = best_peer(samples, peers, "cpu", min)
+        best, plain = best_peer(samples, peers, "cpu", min), best_peer(samples, distributed, "cpu", min)
         for name in scgates:
             if best and name in samples:
-                part = statistics.median(r.cpu for r in samples[name]) / best
+                mine = statistics.median(r.cpu for r in samples[name])
+                part = mine / best
                 verdict = "met" if part <= workload.goal else "not behind" if part <= 1 else "BEHIND"
-                rows.append([f"{workload.name} {name}", f"{part:.2f}", f"{workload.goal:.2f}", verdict])
+                rows.append([f"{workload.name} {name}", f"{part:.2f}", f"{mine / plain:.2f}" if plain else "-",
+                             f"{workload.goal:.2f}", verdict])
     if rows:
         heading("CPU per request against the best peer", markdown)
-        table(["workload", "measured", "goal", "verdict"], rows, markdown)
+        table(["workload", "best peer", "best with distributed buffers", "goal", "verdict (best peer)"], rows, markdown)
 
 
 def footprint_table(prints, markdown):
@@ -105,8 +119,8 @@ def footprint_table(prints, markdown):
 
 def strace_table(title, counts, markdown):
     heading(title, markdown)
-    names = sorted({s for c in counts.values() for s in c}, key=lambda s: -max(c.get(s, (0,))[0] for c in counts.values()))
-    names = [s for s in names if any(c.get(s, (0,))[0] >= 0.005 for c in counts.values())]
+    most = {s: max(c.get(s, (0, 0))[0] for c in counts.values()) for c in counts.values() for s in c}
+    names = [s for s in sorted(most, key=most.get, reverse=True) if most[s] >= 0.005]
 
     def cell(c, s):
         calls, errors = c.get(s, (0, 0))

@@ -6,6 +6,7 @@ import selectors
 import signal
 import time
 
+import contenders
 import footprint
 import procs
 import workloads
@@ -40,16 +41,23 @@ def attach(contender, out):
 
 def drive(socks, requests):
     """`requests` requests over the connections, each of which asks again as soon as it was answered."""
-    poll, left, running = selectors.DefaultSelector(), requests, 0
+    poll, left, running = selectors.DefaultSelector(), requests - len(socks), len(socks)
+    got = dict.fromkeys(socks, b"")
     for s in socks:
         poll.register(s, selectors.EVENT_READ)
         s.sendall(footprint.GET)
-        left, running = left - 1, running + 1
     while running:
-        for key, _ in poll.select(30):
-            s = key.fileobj
-            if not s.recv(4096).endswith(workloads.HELLO):
-                continue    # the rest of the head or body is still to come
+        ready = poll.select(30)
+        if not ready:
+            raise RuntimeError("no answer within 30 s")
+        for s in (key.fileobj for key, _ in ready):
+            more = s.recv(4096)
+            if not more:
+                raise RuntimeError("a keep-alive connection was closed")
+            got[s] += more
+            if not footprint.complete(got[s]):
+                continue
+            got[s] = b""
             if left:
                 s.sendall(footprint.GET)
                 left -= 1
@@ -60,7 +68,7 @@ def drive(socks, requests):
 
 def count(contender, base, backend, clients):
     """{system call: (calls, errors)} a request."""
-    contender.start(base, backend)
+    contender.start(base, backend, contenders.NORMAL)
     try:
         socks = [footprint.connect(contender.port) for _ in range(clients)]
         drive(socks, 200)

@@ -56,7 +56,7 @@ def expected(workload):
 
 
 def check(workload, port):
-    """Raises AssertionError unless the contender on `port` serves the workload byte for byte, twice on one connection."""
+    """Raises AssertionError unless what serves `port` does the workload byte for byte, twice on one connection."""
     conn = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     right = expected(workload)
     for _ in range(1 if workload.close else 2):
