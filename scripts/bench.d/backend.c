@@ -81,7 +81,7 @@ static void finish(struct conn *c)
 	free_list = c;
 }
 
-/* Waits for one direction.  Edges are enough: every step runs until EAGAIN, and adding or changing reports what is ready. */
+/* Waits for one direction.  Edges are enough: steps run until EAGAIN, and adding or changing reports what is ready. */
 static void park(struct conn *c, uint32_t direction)
 {
 	struct epoll_event e = { .events = direction | EPOLLRDHUP | EPOLLET, .data.ptr = c };
