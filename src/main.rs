@@ -21,4 +21,21 @@ mod units;
 mod upstream;
 mod worker;
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    let args: Vec<std::ffi::OsString> = std::env::args_os().skip(1).collect();
+    let demo = std::env::temp_dir().join(format!("scgate-demo-{}.sock", std::process::id()));
+    let (text, warnings) = match cli::parse(&args, &demo) {
+        cli::Action::Fail(lines) => {
+            lines.iter().for_each(|line| eprintln!("{line}"));
+            return 2.into();
+        }
+        cli::Action::Print(text) => (text, Vec::new()),
+        cli::Action::Test(_, text, warnings) => (text, warnings),
+        cli::Action::Run(_, warnings) => (String::new(), warnings),
+    };
+    warnings
+        .iter()
+        .for_each(|line| eprintln!("scgate: warning: {line}"));
+    print!("{text}");
+    0.into()
+}
