@@ -25,23 +25,20 @@ fn cvt_len(result: libc::ssize_t) -> io::Result<usize> {
     usize::try_from(result).map_err(|_| io::Error::last_os_error())
 }
 
-/// accept4(2): the next connection, non-blocking and closed on exec.
+/// accept4(2): the next connection, non-blocking and closed on exec, and its peer's address.
 ///
 /// # Errors
 /// As accept4: WouldBlock when none is waiting, EMFILE and ENFILE when descriptors are short.
-pub fn accept(listener: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+pub fn accept(listener: BorrowedFd<'_>) -> io::Result<(OwnedFd, socket2::SockAddr)> {
     let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
-    // SAFETY: null address pointers are allowed and ask for no address; the descriptor is borrowed for the call.
-    let fd = cvt(unsafe {
-        libc::accept4(
-            listener.as_raw_fd(),
-            std::ptr::null_mut(),
-            std::ptr::null_mut(),
-            flags,
-        )
-    })?;
-    // SAFETY: the kernel has just given us this descriptor; nobody else owns it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    let fill = |storage: *mut socket2::SockAddrStorage, len: *mut libc::socklen_t| {
+        // SAFETY: socket2 gives room for any address and its length; the descriptor is borrowed for the call.
+        let fd = cvt(unsafe { libc::accept4(listener.as_raw_fd(), storage.cast(), len, flags) })?;
+        // SAFETY: the kernel has just given us this descriptor; nobody else owns it.
+        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    };
+    // SAFETY: `fill` returns success only when accept4 has written the address and its length.
+    unsafe { socket2::SockAddr::try_init(fill) }
 }
 
 /// Whether an accept or open failed because descriptors or memory for them are short.

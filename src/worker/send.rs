@@ -28,7 +28,7 @@ pub enum Body {
     /// Taken in completely; can be sent again.
     Held(Chain),
     /// To be read from the client: what came with the head, and the bytes that are still to come.
-    Stream { prefix: Vec<u8>, rest: u64 },
+    Stream { prefix: Chain, rest: u64 },
 }
 
 impl Body {
@@ -37,7 +37,7 @@ impl Body {
         match self {
             Body::None => 0,
             Body::Held(chain) => chain.len(),
-            Body::Stream { prefix, rest } => prefix.len() as u64 + rest,
+            Body::Stream { prefix, rest } => prefix.len() + rest,
         }
     }
 }
@@ -73,27 +73,7 @@ pub fn held(
     incoming: &mut Incoming,
 ) -> Result<Sent, Fault> {
     let mut sending = Sending::new(to, settings, incoming);
-    let mut pieces = body.into_iter().flat_map(Chain::pieces).peekable();
-    let first = match pieces.peek() {
-        Some(Piece::Mem(bytes)) => *bytes,
-        _ => &[],
-    };
-    if !first.is_empty() {
-        pieces.next();
-    }
-    if !sending.bytes(params, first, pieces.peek().is_some())? {
-        return Ok(sending.sent);
-    }
-    while let Some(piece) = pieces.next() {
-        let more = pieces.peek().is_some();
-        let all = match piece {
-            Piece::Mem(bytes) => sending.bytes(bytes, &[], more)?,
-            Piece::File { file, from, len } => sending.file(file, from, len)?,
-        };
-        if !all {
-            break;
-        }
-    }
+    sending.chain(params, body)?;
     Ok(sending.sent)
 }
 
@@ -109,7 +89,7 @@ pub fn stream(
     incoming: &mut Incoming,
 ) -> Result<Sent, Fault> {
     let mut sending = Sending::new(to, settings, incoming);
-    if !sending.bytes(params, source.prefix, false)? {
+    if !sending.chain(params, Some(source.prefix))? {
         return Ok(sending.sent);
     }
     let mut buffer = source.memory.block(STREAM_BUFFER);
@@ -140,7 +120,7 @@ pub fn stream(
 pub struct Source<'a> {
     pub client: BorrowedFd<'a>,
     /// What came with the head.
-    pub prefix: &'a [u8],
+    pub prefix: &'a Chain,
     /// Bytes that have not come yet.
     pub rest: &'a mut u64,
     /// `--client-body-timeout`.
@@ -156,6 +136,32 @@ impl<'a> Sending<'a> {
             incoming,
             sent: Sent::default(),
         }
+    }
+
+    /// Sends the parameters and what there is of the body; `false` when the application wants no more.
+    fn chain(&mut self, params: &[u8], body: Option<&Chain>) -> Result<bool, Fault> {
+        let mut pieces = body.into_iter().flat_map(Chain::pieces).peekable();
+        let first = match pieces.peek() {
+            Some(Piece::Mem(bytes)) => *bytes,
+            _ => &[],
+        };
+        if !first.is_empty() {
+            pieces.next();
+        }
+        if !self.bytes(params, first, pieces.peek().is_some())? {
+            return Ok(false);
+        }
+        while let Some(piece) = pieces.next() {
+            let more = pieces.peek().is_some();
+            let all = match piece {
+                Piece::Mem(bytes) => self.bytes(bytes, &[], more)?,
+                Piece::File { file, from, len } => self.file(file, from, len)?,
+            };
+            if !all {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Sends two slices; `false` when the application wants no more.
