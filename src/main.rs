@@ -14,6 +14,7 @@ mod http;
 mod ops;
 mod respond;
 mod scgi;
+mod sink;
 mod sys;
 mod template;
 mod units;

@@ -2,10 +2,322 @@
 //! owned descriptors and plain values.
 #![allow(unsafe_code)]
 
-// Accounts and privileges.
-
 use std::ffi::{CStr, CString};
+use std::fs::File;
 use std::io;
+use std::mem;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::Duration;
+
+/// Turns the -1 of a system call into its errno.
+fn cvt(result: libc::c_int) -> io::Result<libc::c_int> {
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
+}
+
+/// The same for calls that return a length.
+fn cvt_len(result: libc::ssize_t) -> io::Result<usize> {
+    usize::try_from(result).map_err(|_| io::Error::last_os_error())
+}
+
+/// accept4(2): the next connection, non-blocking and closed on exec.
+///
+/// # Errors
+/// As accept4: WouldBlock when none is waiting, EMFILE and ENFILE when descriptors are short.
+pub fn accept(listener: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    // SAFETY: null address pointers are allowed and ask for no address; the descriptor is borrowed for the call.
+    let fd = cvt(unsafe {
+        libc::accept4(
+            listener.as_raw_fd(),
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+            flags,
+        )
+    })?;
+    // SAFETY: the kernel has just given us this descriptor; nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Whether an accept or open failed because descriptors or memory for them are short.
+pub fn out_of_descriptors(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
+    )
+}
+
+/// recv(2) with MSG_DONTWAIT where `wait` is false.
+///
+/// # Errors
+/// As recv(2); WouldBlock also for a receive timeout (SO_RCVTIMEO).
+pub fn recv(socket: BorrowedFd<'_>, buf: &mut [u8], wait: bool) -> io::Result<usize> {
+    let flags = if wait { 0 } else { libc::MSG_DONTWAIT };
+    // SAFETY: the pointer and length describe `buf`, which lives through the call.
+    cvt_len(unsafe {
+        libc::recv(
+            socket.as_raw_fd(),
+            buf.as_mut_ptr().cast(),
+            buf.len(),
+            flags,
+        )
+    })
+}
+
+/// send(2) without waiting and without SIGPIPE. `more` announces that further bytes follow at once (MSG_MORE).
+///
+/// # Errors
+/// As send(2).
+pub fn send(socket: BorrowedFd<'_>, buf: &[u8], more: bool) -> io::Result<usize> {
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL | if more { libc::MSG_MORE } else { 0 };
+    // SAFETY: the pointer and length describe `buf`, which lives through the call.
+    cvt_len(unsafe { libc::send(socket.as_raw_fd(), buf.as_ptr().cast(), buf.len(), flags) })
+}
+
+/// Sends two slices with one call (sendmsg), without waiting and without SIGPIPE.
+///
+/// # Errors
+/// As sendmsg(2).
+pub fn send_two(socket: BorrowedFd<'_>, first: &[u8], second: &[u8]) -> io::Result<usize> {
+    let mut parts = [
+        libc::iovec {
+            iov_base: first.as_ptr().cast_mut().cast(),
+            iov_len: first.len(),
+        },
+        libc::iovec {
+            iov_base: second.as_ptr().cast_mut().cast(),
+            iov_len: second.len(),
+        },
+    ];
+    // SAFETY: an all-zero msghdr is a valid one; its private padding (musl) has no other constructor.
+    let mut message: libc::msghdr = unsafe { mem::zeroed() };
+    message.msg_iov = parts.as_mut_ptr();
+    message.msg_iovlen = parts.len() as _;
+    // SAFETY: `message` points to `parts`, which points to slices that live through the call; sendmsg only reads them.
+    cvt_len(unsafe {
+        libc::sendmsg(
+            socket.as_raw_fd(),
+            &message,
+            libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL,
+        )
+    })
+}
+
+/// sendfile(2): `len` bytes of `file` from `offset` to a socket. Returns how many went.
+///
+/// # Errors
+/// As sendfile(2); UnexpectedEof when the file is shorter than it was said to be.
+pub fn sendfile(socket: BorrowedFd<'_>, file: &File, offset: u64, len: usize) -> io::Result<usize> {
+    let mut at = libc::off64_t::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?;
+    // SAFETY: both descriptors are borrowed for the call and `at` is a live out-parameter.
+    let sent =
+        cvt_len(unsafe { libc::sendfile64(socket.as_raw_fd(), file.as_raw_fd(), &mut at, len) })?;
+    if sent == 0 && len > 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(sent)
+}
+
+/// What a wait on one or two descriptors found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ready {
+    /// Something to read, an end of file or an error.
+    pub read: bool,
+    /// Room to write, or an error.
+    pub write: bool,
+}
+
+/// poll(2) on up to two descriptors; each asks for (readable, writable). `timeout` is rounded up to milliseconds.
+/// All false: the time has passed, or a signal came.
+///
+/// # Errors
+/// As poll(2), but never Interrupted.
+pub fn poll(
+    first: (BorrowedFd<'_>, bool, bool),
+    second: Option<(BorrowedFd<'_>, bool, bool)>,
+    timeout: Duration,
+) -> io::Result<(Ready, Ready)> {
+    let entry = |(fd, read, write): (BorrowedFd<'_>, bool, bool)| libc::pollfd {
+        fd: fd.as_raw_fd(),
+        events: if read { libc::POLLIN } else { 0 } | if write { libc::POLLOUT } else { 0 },
+        revents: 0,
+    };
+    let none = libc::pollfd {
+        fd: -1,
+        events: 0,
+        revents: 0,
+    };
+    let mut set = [entry(first), second.map_or(none, entry)];
+    let millis = timeout.as_millis() + u128::from(timeout.subsec_nanos() % 1_000_000 != 0);
+    let millis = libc::c_int::try_from(millis).unwrap_or(libc::c_int::MAX);
+    // SAFETY: `set` has two entries and lives through the call; a negative descriptor is ignored by poll.
+    match cvt(unsafe { libc::poll(set.as_mut_ptr(), 2, millis) }) {
+        Err(e) if e.kind() != io::ErrorKind::Interrupted => return Err(e),
+        _ => {}
+    }
+    let ready = |entry: &libc::pollfd| {
+        let bad = entry.revents & (libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) != 0;
+        Ready {
+            read: bad || entry.revents & libc::POLLIN != 0,
+            write: bad || entry.revents & libc::POLLOUT != 0,
+        }
+    };
+    Ok((ready(&set[0]), ready(&set[1])))
+}
+
+/// shutdown(2) in both directions on a descriptor that the caller knows to be open (the sink holds its lock for that).
+/// Errors mean that the connection is gone already, which is what was wanted.
+pub fn shutdown_both(fd: RawFd) {
+    // SAFETY: shutdown touches no memory of ours; a stale number is ruled out by the caller's lock.
+    unsafe { libc::shutdown(fd, libc::SHUT_RDWR) };
+}
+
+/// shutdown(2) of the sending side.
+pub fn shutdown_write(fd: BorrowedFd<'_>) {
+    // SAFETY: as above, with a borrowed descriptor.
+    unsafe { libc::shutdown(fd.as_raw_fd(), libc::SHUT_WR) };
+}
+
+/// A file in `dir` that has no name: mode 0600, closed on exec (O_TMPFILE).
+///
+/// # Errors
+/// As open(2); EOPNOTSUPP, EISDIR or EINVAL where the file system or the kernel has no O_TMPFILE.
+pub fn unnamed_file(dir: &Path) -> io::Result<File> {
+    let path = CString::new(dir.as_os_str().as_bytes())?;
+    let flags = libc::O_TMPFILE | libc::O_RDWR | libc::O_CLOEXEC;
+    // SAFETY: `path` is a NUL-terminated string that lives through the call.
+    let fd = cvt(unsafe { libc::open(path.as_ptr(), flags, 0o600 as libc::c_uint) })?;
+    // SAFETY: the kernel has just given us this descriptor.
+    Ok(unsafe { File::from_raw_fd(fd) })
+}
+
+/// Signals that the program handles, blocked for every thread and delivered through a descriptor (signalfd).
+#[derive(Debug)]
+pub struct Signals {
+    fd: OwnedFd,
+}
+
+/// TERM and QUIT end gently, INT at once, USR1 reopens logs, HUP reloads what is on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    Term,
+    Quit,
+    Int,
+    Usr1,
+    Hup,
+}
+
+impl Signals {
+    /// Blocks the signals and opens the descriptor. Call before any other thread is started: they inherit the mask.
+    /// SIGXFSZ is ignored so that a file size limit is an error of write(2), as a full disk is.
+    ///
+    /// # Errors
+    /// As sigprocmask(2) and signalfd(2).
+    pub fn open() -> io::Result<Signals> {
+        // SAFETY: `set` is initialised by sigemptyset before use and lives through the calls.
+        let fd = unsafe {
+            let mut set: libc::sigset_t = mem::zeroed();
+            libc::sigemptyset(&mut set);
+            for signal in [
+                libc::SIGTERM,
+                libc::SIGQUIT,
+                libc::SIGINT,
+                libc::SIGUSR1,
+                libc::SIGHUP,
+            ] {
+                libc::sigaddset(&mut set, signal);
+            }
+            cvt(libc::sigprocmask(
+                libc::SIG_BLOCK,
+                &set,
+                std::ptr::null_mut(),
+            ))?;
+            libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+            cvt(libc::signalfd(
+                -1,
+                &set,
+                libc::SFD_NONBLOCK | libc::SFD_CLOEXEC,
+            ))?
+        };
+        // SAFETY: the kernel has just given us this descriptor.
+        Ok(Signals {
+            fd: unsafe { OwnedFd::from_raw_fd(fd) },
+        })
+    }
+
+    /// The next signal that has arrived, if any.
+    pub fn next(&self) -> Option<Signal> {
+        // SAFETY: signalfd_siginfo is plain data, for which zero is a value.
+        let mut info: libc::signalfd_siginfo = unsafe { mem::zeroed() };
+        let size = mem::size_of::<libc::signalfd_siginfo>();
+        // SAFETY: the pointer and size describe `info`.
+        let read = unsafe { libc::read(self.fd.as_raw_fd(), (&raw mut info).cast(), size) };
+        if read != size as libc::ssize_t {
+            return None;
+        }
+        match info.ssi_signo as libc::c_int {
+            libc::SIGTERM => Some(Signal::Term),
+            libc::SIGQUIT => Some(Signal::Quit),
+            libc::SIGINT => Some(Signal::Int),
+            libc::SIGUSR1 => Some(Signal::Usr1),
+            libc::SIGHUP => Some(Signal::Hup),
+            _ => None,
+        }
+    }
+}
+
+impl AsRawFd for Signals {
+    fn as_raw_fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+}
+
+/// Takes over a descriptor that was inherited (socket activation).
+///
+/// # Errors
+/// EBADF where it is not open.
+pub fn inherit(fd: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: F_GETFD and F_SETFD touch no memory; a number that is not open gives EBADF.
+    unsafe {
+        let flags = cvt(libc::fcntl(fd, libc::F_GETFD))?;
+        cvt(libc::fcntl(fd, libc::F_SETFD, flags | libc::FD_CLOEXEC))?;
+        // Each inherited number is taken once: the configuration refuses two listeners on one descriptor.
+        Ok(OwnedFd::from_raw_fd(fd))
+    }
+}
+
+/// IPV6_TRANSPARENT: bind to an IPv6 address that is not of this machine.
+///
+/// # Errors
+/// EPERM without CAP_NET_ADMIN or CAP_NET_RAW.
+pub fn set_ipv6_transparent(socket: BorrowedFd<'_>) -> io::Result<()> {
+    set_flag(socket, libc::SOL_IPV6, libc::IPV6_TRANSPARENT)
+}
+
+/// IP_BIND_ADDRESS_NO_PORT: leave the choice of the source port to connect(2). Holds for IPv6 sockets too.
+///
+/// # Errors
+/// ENOPROTOOPT before Linux 4.2.
+pub fn set_bind_address_no_port(socket: BorrowedFd<'_>) -> io::Result<()> {
+    set_flag(socket, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT)
+}
+
+fn set_flag(socket: BorrowedFd<'_>, level: libc::c_int, name: libc::c_int) -> io::Result<()> {
+    let on: libc::c_int = 1;
+    let size = mem::size_of_val(&on) as libc::socklen_t;
+    // SAFETY: the pointer and size describe `on`, which lives through the call.
+    cvt(unsafe {
+        libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const on).cast(), size)
+    })?;
+    Ok(())
+}
+
+// Accounts and privileges.
 
 /// Largest buffer that an account's record may need; a directory service with longer ones is broken.
 const ACCOUNT_MAX: usize = 1 << 20;

@@ -1,14 +1,17 @@
 //! Where a request's body ends (RFC 9112 6): the two fields that decide it, judged without any leniency, since every
 //! difference of opinion with a proxy before us would let a second request hide in the body of the first.
 
-use super::fields::{is_token, list};
+use super::fields::{is_token, list, trim};
 use super::head::Reject;
 
 /// Where a request's body ends (RFC 9112 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
+    /// No body: neither of the two fields.
     None,
+    /// So many bytes; 0 where the client said 0.
     Length(u64),
+    /// Up to the last chunk: [`super::chunked::Decoder::strict`].
     Chunked,
 }
 
@@ -48,7 +51,10 @@ fn transfer_encoding(codings: &[u8]) -> Result<(), Reject> {
     if codings.eq_ignore_ascii_case(b"chunked") {
         return Ok(());
     }
-    if codings.is_empty() || codings.split(|&b| b == b',').any(|c| trim_is_empty(c)) {
+    if codings
+        .split(|&b| b == b',')
+        .any(|coding| trim(coding).is_empty())
+    {
         return Err(Reject::bad("an empty coding in Transfer-Encoding"));
     }
     let name = |coding: &[u8]| -> bool { is_token(before_parameters(coding)) };
@@ -65,12 +71,8 @@ fn transfer_encoding(codings: &[u8]) -> Result<(), Reject> {
     Err(Reject::new(501, "a transfer coding other than chunked"))
 }
 
-fn trim_is_empty(coding: &[u8]) -> bool {
-    super::fields::trim(coding).is_empty()
-}
-
 /// `gzip` of `gzip;level=1`.
 fn before_parameters(coding: &[u8]) -> &[u8] {
     let name = coding.split(|&b| b == b';').next().unwrap_or_default();
-    super::fields::trim(name)
+    trim(name)
 }

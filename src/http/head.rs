@@ -21,7 +21,9 @@ pub struct Limits {
 /// A head that is answered with an error and a closed connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reject {
+    /// 400, 405, 414, 431, 501 or 505.
     pub status: u16,
+    /// For the log, and for the cause on the error page.
     pub why: &'static str,
 }
 

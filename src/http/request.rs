@@ -7,6 +7,7 @@
 use super::fields::{is_protected, list};
 use super::framing;
 pub use super::framing::Framing;
+#[allow(unused_imports)] // find_end: until the front calls it
 pub use super::head::{Limits, Reject, find_end};
 use super::host;
 use super::line::{self, Line, Target};
@@ -215,6 +216,7 @@ impl Request {
         text(self.method.of(&self.bytes))
     }
 
+    /// The response will have no body (RFC 9110 9.3.2).
     pub fn is_head(&self) -> bool {
         self.method.of(&self.bytes) == b"HEAD"
     }
@@ -284,6 +286,15 @@ impl Request {
         })
     }
 
+    /// As [`Request::fields`], with names as bytes: for the encoder, which looks at each byte of them anyway and would
+    /// spend half its time on having them checked as text.
+    pub fn raw_fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let bytes = &self.bytes;
+        self.fields
+            .iter()
+            .map(|field| (field.name.of(bytes), field.value.of(bytes)))
+    }
+
     /// How many fields were left out because of their names (H20).
     pub fn dropped_fields(&self) -> usize {
         self.dropped
@@ -340,6 +351,12 @@ impl Request {
                 .any(|option| option.eq_ignore_ascii_case(name.as_bytes()))
     }
 
+    /// Whether [`Request::nominated`] can be true for any name; seldom so.
+    pub fn nominates_any(&self) -> bool {
+        self.nominates
+    }
+
+    /// Where the body ends. A sum over chunks is the reader's to bound.
     pub fn framing(&self) -> Framing {
         self.framing
     }
@@ -354,7 +371,7 @@ impl Request {
         self.expects_continue
     }
 
-    /// The bytes of the head, for `$request_length`.
+    /// The bytes of the head, empty lines before it included, for `$request_length`.
     pub fn head_len(&self) -> usize {
         self.head_len
     }

@@ -72,7 +72,7 @@ impl Judge {
         }
         let end = strip_line_end(head, head.len())?;
         self.fields.reserve_exact(headers.len());
-        // From the last to the first each line's end is known; but repeats are judged in order, so the starts come first.
+        // A line ends where the next name begins; the last one where the blank line does.
         let starts = headers
             .iter()
             .map(|header| offset_in(head, header.name.as_bytes()));
