@@ -309,7 +309,13 @@ fn set_flag(socket: BorrowedFd<'_>, level: libc::c_int, name: libc::c_int) -> io
     let size = mem::size_of_val(&on) as libc::socklen_t;
     // SAFETY: the pointer and size describe `on`, which lives through the call.
     cvt(unsafe {
-        libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const on).cast(), size)
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            name,
+            (&raw const on).cast(),
+            size,
+        )
     })?;
     Ok(())
 }
@@ -391,13 +397,9 @@ pub fn effective_uid() -> u32 {
     unsafe { libc::geteuid() }
 }
 
-/// Turns the result of a call that reports by -1 and errno into a `Result`.
-fn check(rc: libc::c_int) -> io::Result<()> {
-    if rc == -1 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
+/// For calls of which only success matters.
+fn check(result: libc::c_int) -> io::Result<()> {
+    cvt(result).map(drop)
 }
 
 /// Takes on the supplementary groups of an account, and its group, real, effective and saved.

@@ -14,6 +14,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
+use super::escape;
 use super::vars::Facts;
 use crate::config::{AccessLog, LogEscape, LogFormat};
 use crate::template::{Part, Template, Values};
@@ -289,45 +290,17 @@ fn escape_tail(line: &mut Vec<u8>, start: usize, escape: LogEscape) {
     };
     let tail = line.split_off(start + first);
     match escape {
-        LogEscape::Default => tail.iter().for_each(|b| {
-            if clean(b) {
-                line.push(*b)
-            } else {
-                put_hex(line, b"\\x", *b)
-            }
-        }),
-        LogEscape::Json => put_json(line, &tail),
-    }
-}
-
-/// `prefix` and two hex digits.
-fn put_hex(line: &mut Vec<u8>, prefix: &[u8], byte: u8) {
-    line.extend_from_slice(prefix);
-    for nibble in [byte >> 4, byte & 15] {
-        line.push(if nibble < 10 {
-            b'0' + nibble
-        } else {
-            b'A' + nibble - 10
-        });
-    }
-}
-
-/// The inside of a JSON string (RFC 8259 7). What is not UTF-8 becomes U+FFFD, since JSON has no other bytes.
-fn put_json(line: &mut Vec<u8>, bytes: &[u8]) {
-    for chunk in bytes.utf8_chunks() {
-        for byte in chunk.valid().bytes() {
-            match byte {
-                b'"' | b'\\' => line.extend_from_slice(&[b'\\', byte]),
-                b'\n' => line.extend_from_slice(b"\\n"),
-                b'\r' => line.extend_from_slice(b"\\r"),
-                b'\t' => line.extend_from_slice(b"\\t"),
-                0..=0x1f | 0x7f => put_hex(line, b"\\u00", byte),
-                _ => line.push(byte),
+        LogEscape::Default => {
+            for byte in &tail {
+                if clean(byte) {
+                    line.push(*byte);
+                } else {
+                    line.extend_from_slice(b"\\x");
+                    escape::hex(line, *byte);
+                }
             }
         }
-        if !chunk.invalid().is_empty() {
-            line.extend_from_slice(b"\\ufffd");
-        }
+        LogEscape::Json => escape::json(line, &tail),
     }
 }
 
