@@ -79,10 +79,9 @@ pub enum Turn {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
     Keep,
-    /// Nothing of the client's is unread as far as is known.
+    /// Our side ends, and what the client still sends is read for a while: a close with unread bytes would reset the
+    /// connection, and the response with it (RFC 9112 9.6).
     Close,
-    /// Bytes of the client may still be coming: end the sending side and read on for a while (RFC 9112 9.6).
-    Linger,
     /// The response is damaged and its end would look complete: reset.
     Reset,
 }
@@ -430,7 +429,7 @@ impl Sink {
             match then {
                 Then::Keep => {}
                 // The client answers our end with its own, which wakes the front by itself.
-                Then::Close | Then::Linger => sys::shutdown_write(self.socket.as_fd()),
+                Then::Close => sys::shutdown_write(self.socket.as_fd()),
                 Then::Reset => note = true,
             }
             let complete = inner.gone.is_none();

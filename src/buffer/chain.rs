@@ -87,7 +87,10 @@ impl Chain {
                 last.extend_from_slice(bytes);
                 self.memory.take(last.capacity());
                 self.in_memory += last.capacity();
-                self.segs.push_back(Seg::Mem { bytes: last, from: 0 });
+                self.segs.push_back(Seg::Mem {
+                    bytes: last,
+                    from: 0,
+                });
             }
         }
         self.check();
@@ -102,7 +105,10 @@ impl Chain {
             self.file = Some(Arc::clone(file));
         }
         match self.segs.back_mut() {
-            Some(Seg::File { from: start, len: run }) if *start + *run == from => *run += len,
+            Some(Seg::File {
+                from: start,
+                len: run,
+            }) if *start + *run == from => *run += len,
             _ => self.segs.push_back(Seg::File { from, len }),
         }
         self.len += len;
@@ -299,11 +305,7 @@ mod tests {
             (chain.len(), chain.in_memory(), memory.used()),
             (16, SEGMENT, SEGMENT)
         );
-        assert_eq!(
-            chain.pieces().count(),
-            2,
-            "adjoining runs are one"
-        );
+        assert_eq!(chain.pieces().count(), 2, "adjoining runs are one");
         let mut all = Vec::new();
         chain.copy_to(&mut all).unwrap();
         assert_eq!(all, b"hello wide world");

@@ -71,7 +71,11 @@ pub enum Phase {
     /// A whole request waits until buffers are below `--memory`, at most until then.
     Wait(Box<Pending>, Instant),
     /// A worker has the exchange, or a response is being written. The longest time until the next look.
-    Busy { streams: bool, protected: bool, look: Duration },
+    Busy {
+        streams: bool,
+        protected: bool,
+        look: Duration,
+    },
     /// Our side is closed; what still comes is read and forgotten, at most until then.
     Linger(Instant),
 }
@@ -154,7 +158,10 @@ impl Conn {
 
     /// Asks to be looked at after `time`.
     pub fn wake_in(&mut self, time: Duration, hub: &mut Hub) {
-        let due = hub.now.checked_add(time).unwrap_or(hub.now + Duration::from_secs(1 << 30));
+        let due = hub
+            .now
+            .checked_add(time)
+            .unwrap_or(hub.now + Duration::from_secs(1 << 30));
         hub.timers.set(self.key, &mut self.alarm, due);
     }
 
@@ -261,7 +268,11 @@ impl Conn {
         if !state.empty && !state.gone {
             let due = state.progress + self.client.send_timeout;
             if due <= hub.now {
-                log::info!("connection {}: {}", self.info.id, Gone::SendTimeout.phrase());
+                log::info!(
+                    "connection {}: {}",
+                    self.info.id,
+                    Gone::SendTimeout.phrase()
+                );
                 self.sink.cancel(Gone::SendTimeout);
                 if state.turn != Turn::Worker {
                     return Fate::Close;
@@ -279,7 +290,11 @@ impl Conn {
             match self.phase {
                 Phase::Busy { .. } => {
                     let more = self.readable || !self.buf.is_empty() || hub.stopping;
-                    let turn = if more { self.sink.call_back() } else { self.sink.look().turn };
+                    let turn = if more {
+                        self.sink.call_back()
+                    } else {
+                        self.sink.look().turn
+                    };
                     match turn {
                         Turn::Worker => return Fate::Stay,
                         Turn::Front | Turn::Done { .. } => match self.settle(hub) {

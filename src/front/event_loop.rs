@@ -116,12 +116,20 @@ impl Front {
             }
         });
         registry
-            .register(&mut SourceFd(&signals.as_raw_fd()), SIGNALS, Interest::READABLE)
+            .register(
+                &mut SourceFd(&signals.as_raw_fd()),
+                SIGNALS,
+                Interest::READABLE,
+            )
             .map_err(failed("signals"))?;
         for (index, listener) in listeners.iter().enumerate() {
             let token = Token(FIRST_LISTENER + index);
             registry
-                .register(&mut SourceFd(&listener.fd().as_raw_fd()), token, Interest::READABLE)
+                .register(
+                    &mut SourceFd(&listener.fd().as_raw_fd()),
+                    token,
+                    Interest::READABLE,
+                )
                 .map_err(failed("listener"))?;
         }
         let now = Instant::now();
@@ -248,7 +256,9 @@ impl Front {
         serial: Option<u32>,
         happen: impl FnOnce(&mut Conn, &mut Hub) -> Fate,
     ) {
-        let Some(place) = self.slots.get_mut(slot) else { return };
+        let Some(place) = self.slots.get_mut(slot) else {
+            return;
+        };
         if serial.is_some_and(|serial| serial != place.serial) {
             return;
         }
@@ -300,15 +310,21 @@ impl Front {
     fn accept_some(&mut self, index: usize) {
         for _ in 0..ACCEPT_SHARE {
             let now = self.hub.now;
-            let Some(listener) = self.listeners.get_mut(index).filter(|l| l.may_accept(now)) else {
+            let Some(listener) = self.listeners.get_mut(index) else {
                 return;
             };
+            if !listener.may_accept(now) {
+                return;
+            }
             let listen = listener.listen;
-            if self.connections() >= self.hub.shared.config.process.connections && !self.make_room() {
+            if self.connections() >= self.hub.shared.config.process.connections && !self.make_room()
+            {
                 // Tried again in a while; a connection that ends meanwhile does not shorten it, which is harmless.
                 return self.rest(index);
             }
-            let Some(listener) = self.listeners.get_mut(index) else { return };
+            let Some(listener) = self.listeners.get_mut(index) else {
+                return;
+            };
             match listener.accept() {
                 Ok(accepted) => {
                     if let Err(error) = self.admit(accepted, listen) {
@@ -371,12 +387,21 @@ impl Front {
         let fd = accepted.socket.as_fd().as_raw_fd();
         let interest = Interest::READABLE | Interest::WRITABLE;
         let token = Token(self.first_conn + slot);
-        if let Err(error) = self.poll.registry().register(&mut SourceFd(&fd), token, interest) {
+        if let Err(error) = self
+            .poll
+            .registry()
+            .register(&mut SourceFd(&fd), token, interest)
+        {
             self.freed.push(slot);
             return Err(error);
         }
         let notes = Arc::clone(&self.notes);
-        let sink = Arc::new(Sink::new(accepted.socket, key, notes, self.hub.shared.memory));
+        let sink = Arc::new(Sink::new(
+            accepted.socket,
+            key,
+            notes,
+            self.hub.shared.memory,
+        ));
         let info = ConnInfo {
             id: self.accepted,
             remote: accepted.remote,

@@ -27,7 +27,10 @@ pub fn head(bytes: &[u8], scanned: &mut usize, limits: &Limits) -> Result<HeadSt
         Some(end) => {
             *scanned = 0;
             let head = bytes.get(..end).unwrap_or_default();
-            Ok(HeadStep::Request(Box::new(Request::parse(head, limits)?), end))
+            Ok(HeadStep::Request(
+                Box::new(Request::parse(head, limits)?),
+                end,
+            ))
         }
     }
 }
@@ -99,7 +102,9 @@ impl BodyIntake {
     pub fn step(&mut self, input: &[u8]) -> Result<BodyStep, Reject> {
         match &mut self.framing {
             BodyFraming::Length { left } => {
-                let take = usize::try_from(*left).unwrap_or(usize::MAX).min(input.len());
+                let take = usize::try_from(*left)
+                    .unwrap_or(usize::MAX)
+                    .min(input.len());
                 *left -= take as u64;
                 self.received += take as u64;
                 Ok(BodyStep {
@@ -171,7 +176,10 @@ mod tests {
     fn a_body_with_a_length_ends_there_and_leaves_the_rest() {
         let mut intake = BodyIntake::new(Framing::Length(5), 10).unwrap().unwrap();
         let step = intake.step(b"abc").unwrap();
-        assert_eq!((step.consumed, step.done, intake.left()), (3, false, Some(2)));
+        assert_eq!(
+            (step.consumed, step.done, intake.left()),
+            (3, false, Some(2))
+        );
         let step = intake.step(b"deGET /").unwrap();
         assert_eq!((step.consumed, step.done), (2, true));
     }
@@ -191,10 +199,16 @@ mod tests {
 
     #[test]
     fn a_body_over_the_limit_is_413_by_its_length_or_by_its_running_total() {
-        assert_eq!(BodyIntake::new(Framing::Length(11), 10).unwrap_err().status, 413);
+        assert_eq!(
+            BodyIntake::new(Framing::Length(11), 10).unwrap_err().status,
+            413
+        );
         assert!(BodyIntake::new(Framing::Length(11), 0).unwrap().is_some());
         let mut intake = BodyIntake::new(Framing::Chunked, 4).unwrap().unwrap();
-        assert_eq!(whole(&mut intake, b"5\r\nabcde\r\n").unwrap_err().status, 413);
+        assert_eq!(
+            whole(&mut intake, b"5\r\nabcde\r\n").unwrap_err().status,
+            413
+        );
     }
 
     #[test]

@@ -92,7 +92,9 @@ fn open(listen: &Listen) -> io::Result<Vec<Opened>> {
         ListenAddress::Fd(fd) => Ok(vec![(take_over(sys::inherit(*fd)?)?, None)]),
         ListenAddress::Systemd(name) => {
             let passed = passed_by_name(name)?;
-            let sockets = passed.into_iter().map(|fd| Ok((take_over(sys::inherit(fd)?)?, None)));
+            let sockets = passed
+                .into_iter()
+                .map(|fd| Ok((take_over(sys::inherit(fd)?)?, None)));
             sockets.collect()
         }
     }
@@ -185,7 +187,9 @@ fn passed_by_name(name: &str) -> io::Result<Vec<i32>> {
     let missing = |what: String| io::Error::new(io::ErrorKind::NotFound, what);
     let number = |key: &str| std::env::var(key).ok().and_then(|v| v.parse::<u32>().ok());
     if number("LISTEN_PID") != Some(std::process::id()) {
-        return Err(missing("no sockets were passed to this process (LISTEN_PID)".into()));
+        return Err(missing(
+            "no sockets were passed to this process (LISTEN_PID)".into(),
+        ));
     }
     let count = number("LISTEN_FDS").unwrap_or(0).min(1024);
     let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
@@ -197,7 +201,9 @@ fn passed_by_name(name: &str) -> io::Result<Vec<i32>> {
         }
     }
     if found.is_empty() {
-        return Err(missing(format!("none of the {count} passed sockets has this name")));
+        return Err(missing(format!(
+            "none of the {count} passed sockets has this name"
+        )));
     }
     Ok(found)
 }

@@ -13,4 +13,4 @@ mod requests;
 mod route;
 mod timers;
 
-pub use event_loop::{Front, FrontError};
+pub use event_loop::Front;

@@ -59,11 +59,7 @@ impl Pending {
     ///
     /// # Errors
     /// The framing is refused, or (inside) the body can not be kept.
-    pub fn take(
-        &mut self,
-        bytes: &[u8],
-        temp: &TempPath,
-    ) -> Result<io::Result<BodyStep>, Reject> {
+    pub fn take(&mut self, bytes: &[u8], temp: &TempPath) -> Result<io::Result<BodyStep>, Reject> {
         let Some(intake) = &mut self.intake else {
             return Ok(Ok(BodyStep {
                 consumed: 0,
@@ -220,7 +216,9 @@ impl Conn {
 
     /// The body is complete, or is to go on as it comes from here.
     fn after_body_bytes(&mut self, done: bool, hub: &mut Hub) {
-        let Phase::Body(pending) = &self.phase else { return };
+        let Phase::Body(pending) = &self.phase else {
+            return;
+        };
         let streams = !pending.scgi.request_buffering
             && pending.spool.is_some()
             && pending.intake.as_ref().is_some_and(|i| i.left().is_some());
@@ -257,7 +255,10 @@ impl Conn {
             self.phase = Phase::Wait(pending, until);
             return self.wake_in(MEMORY_LOOK, hub);
         }
-        log::error!("{}: buffers are at the ceiling of --memory: 503", self.name());
+        log::error!(
+            "{}: buffers are at the ceiling of --memory: 503",
+            self.name()
+        );
         let keep_alive = pending.intake.is_none() && self.may_keep(&pending.request, hub);
         let answer = Answer {
             keep_alive,
@@ -293,7 +294,10 @@ impl Conn {
         let Err(back) = hub.pool.submit(exchange) else {
             return self.busy(streams, protected, hub);
         };
-        log::error!("{}: the queue is full (--queue, --workers): 503", self.name());
+        log::error!(
+            "{}: the queue is full (--queue, --workers): 503",
+            self.name()
+        );
         let answer = Answer {
             keep_alive: keep_alive && !streams,
             retry_after: Some(RETRY_AFTER),
@@ -400,7 +404,14 @@ impl Conn {
     }
 
     /// Sends what is on the desk, as an exchange of its own.
-    fn send(&mut self, about: About, status: u16, head_len: usize, keep_alive: bool, hub: &mut Hub) {
+    fn send(
+        &mut self,
+        about: About,
+        status: u16,
+        head_len: usize,
+        keep_alive: bool,
+        hub: &mut Hub,
+    ) {
         let then = if keep_alive { Then::Keep } else { Then::Close };
         self.sink.begin(Turn::Worker, false, false);
         self.sink.respond(&hub.desk.head);

@@ -52,7 +52,9 @@ pub fn connect(
     if settings.connect_timeout < SLICE {
         socket.set_write_timeout(Some(SLICE)).map_err(failed)?;
     }
-    socket.set_read_timeout(Some(settings.read_timeout)).map_err(failed)?;
+    socket
+        .set_read_timeout(Some(settings.read_timeout))
+        .map_err(failed)?;
     Ok(Connection { socket })
 }
 
@@ -65,7 +67,9 @@ fn wait_connected(
 ) -> Result<(), Fault> {
     let start = Instant::now();
     loop {
-        let Err(error) = socket.connect(to) else { return Ok(()) };
+        let Err(error) = socket.connect(to) else {
+            return Ok(());
+        };
         match error.raw_os_error() {
             Some(libc::EISCONN) => return Ok(()),
             Some(libc::EINTR | libc::EINPROGRESS | libc::EALREADY) => {}
@@ -77,7 +81,11 @@ fn wait_connected(
             return Err(Fault::Client(gone));
         }
         if start.elapsed() >= settings.connect_timeout {
-            return Err(if unix { Fault::QueueFull } else { Fault::Timeout(Phase::Connect) });
+            return Err(if unix {
+                Fault::QueueFull
+            } else {
+                Fault::Timeout(Phase::Connect)
+            });
         }
     }
 }
@@ -90,10 +98,16 @@ fn set_options(socket: &Socket, domain: Domain, settings: &Scgi) {
         }
     };
     if settings.socket_rcvbuf > 0 {
-        report("SO_RCVBUF", socket.set_recv_buffer_size(settings.socket_rcvbuf));
+        report(
+            "SO_RCVBUF",
+            socket.set_recv_buffer_size(settings.socket_rcvbuf),
+        );
     }
     if settings.socket_sndbuf > 0 {
-        report("SO_SNDBUF", socket.set_send_buffer_size(settings.socket_sndbuf));
+        report(
+            "SO_SNDBUF",
+            socket.set_send_buffer_size(settings.socket_sndbuf),
+        );
     }
     if settings.socket_keepalive {
         report("SO_KEEPALIVE", socket.set_keepalive(true));

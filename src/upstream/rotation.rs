@@ -3,8 +3,8 @@
 use std::net::ToSocketAddrs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::config::address::{Address, Destination, destination};
 use crate::config::Config;
+use crate::config::address::{Address, Destination, destination};
 use crate::error::Fault;
 
 /// Where the turn of each target stands. Shared by all workers.

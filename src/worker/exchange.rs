@@ -170,7 +170,11 @@ impl<'a> Script<'a> {
                 Err(fault) => self.settle(fault),
             };
             let again = fault.is_server_fault() && candidates.peek().is_some();
-            let next = if again { "; trying the next address" } else { "" };
+            let next = if again {
+                "; trying the next address"
+            } else {
+                ""
+            };
             self.blame(&fault, Some(address), next);
             if !again {
                 return Err(fault);
@@ -387,8 +391,8 @@ impl<'a> Script<'a> {
         );
         // A Unix socket is reset exactly when its owner closes it with bytes unread; elsewhere a reset says less.
         let unix = matches!(address, Address::Unix(_));
-        let reset_is_end = sent.cut
-            || (unix && plan.length == Length::UntilClose && self.exchange.body.len() > 0);
+        let reset_is_end =
+            sent.cut || (unix && plan.length == Length::UntilClose && self.exchange.body.len() > 0);
         let sink = Arc::clone(&self.exchange.sink);
         let mut job = Delivery {
             sink: &sink,

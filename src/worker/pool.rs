@@ -171,7 +171,11 @@ mod tests {
             said.send(job).unwrap();
             lock(&wait).recv().unwrap();
         });
-        (Box::leak(Box::new(Pool::new(workers, waiting, run))), hear, go)
+        (
+            Box::leak(Box::new(Pool::new(workers, waiting, run))),
+            hear,
+            go,
+        )
     }
 
     fn until_idle(pool: &'static Pool<u32>) {
@@ -194,7 +198,14 @@ mod tests {
         }
         go.send(()).unwrap();
         until_idle(pool);
-        assert_eq!(pool.load(), Load { queued: 0, busy: 0, started: 1 });
+        assert_eq!(
+            pool.load(),
+            Load {
+                queued: 0,
+                busy: 0,
+                started: 1
+            }
+        );
     }
 
     #[test]

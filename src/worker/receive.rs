@@ -82,7 +82,12 @@ impl Incoming {
     ///
     /// # Errors
     /// As [`Connection::read_now`].
-    pub fn read_now(&mut self, from: &Connection, limit: usize, phase: Phase) -> Result<Got, Fault> {
+    pub fn read_now(
+        &mut self,
+        from: &Connection,
+        limit: usize,
+        phase: Phase,
+    ) -> Result<Got, Fault> {
         let end = self.to + self.room().min(limit);
         if end == self.to {
             return Ok(Got::Nothing);

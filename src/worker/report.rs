@@ -23,7 +23,10 @@ pub fn prefix(exchange: &Exchange, address: Option<&Address>) -> String {
         None => text += "unix:",
     }
     // The request line is a stranger's: what could break a log line is escaped.
-    text += &format!(", \"{}\", location ", exchange.request.line().escape_ascii());
+    text += &format!(
+        ", \"{}\", location ",
+        exchange.request.line().escape_ascii()
+    );
     text += match &exchange.location.matching {
         Match::Prefix(name) | Match::Exact(name) | Match::Named(name) => name,
     };

@@ -28,7 +28,10 @@ pub enum Body {
     /// Taken in completely; can be sent again.
     Held(Chain),
     /// To be read from the client: what came with the head, and the bytes that are still to come.
-    Stream { prefix: Chain, rest: u64 },
+    Stream {
+        prefix: Chain,
+        rest: u64,
+    },
 }
 
 impl Body {

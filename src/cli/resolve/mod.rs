@@ -120,7 +120,7 @@ impl<'a> Resolver<'a> {
             client_header_timeout: chain.or(|s| &s.client_header_timeout, SIXTY),
             client_max_header_size: chain.or(|s| &s.client_max_header_size, 32 << 10),
             underscores: chain.or(|s| &s.underscores, false),
-            keepalive_timeout: chain.or(|s| &s.keepalive_timeout, Duration::from_secs(75)),
+            client: client(&chain),
             locations: server
                 .locations
                 .iter()
