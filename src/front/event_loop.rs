@@ -92,7 +92,11 @@ pub struct Front {
     accepted: u64,
     hub: Hub,
     stopping: Stopping,
+    /// When the access logs were last written out.
     flushed: Instant,
+    /// When something last happened.
+    active: Instant,
+    /// Warm buffers have been given back since.
     trimmed: bool,
 }
 
@@ -157,6 +161,7 @@ impl Front {
             },
             stopping: Stopping::No,
             flushed: now,
+            active: now,
             trimmed: true,
         })
     }
@@ -217,10 +222,13 @@ impl Front {
             self.flushed = self.hub.now;
             self.hub.shared.logs.flush();
         }
-        if idle && !self.trimmed {
+        if !idle {
+            self.active = self.hub.now;
+            self.trimmed = false;
+        } else if !self.trimmed && self.hub.now - self.active >= IDLE_TRIM {
             self.hub.shared.memory.trim();
+            self.trimmed = true;
         }
-        self.trimmed = idle;
     }
 
     /// How long to wait at most.
@@ -240,10 +248,12 @@ impl Front {
             Stopping::No | Stopping::Now => {}
         }
         if !self.trimmed {
-            sooner(Some(self.hub.now + IDLE_TRIM));
-            if !self.hub.shared.logs.is_empty() {
-                sooner(Some(self.hub.now + LOG_FLUSH));
-            }
+            sooner(Some(self.active + IDLE_TRIM));
+        }
+        // A worker may add a line at any time while there is a connection.
+        let logs = !self.hub.shared.logs.is_empty();
+        if logs && (self.connections() > 0 || self.flushed < self.active) {
+            sooner(Some(self.flushed + LOG_FLUSH));
         }
         // The clock is read once more: what happened since the last reading took time.
         next.map(|at| at.saturating_duration_since(Instant::now()))

@@ -12,6 +12,9 @@ const MAX_FIELDS: usize = 200;
 /// Enough for nearly every head, and 1 KiB of stack to fill instead of 6.
 const FEW_FIELDS: usize = 32;
 
+/// Options in all Connection fields together: every field is held against each of them.
+const OPTIONS_MAX: usize = 32;
+
 /// What the fields said so far.
 pub(super) struct Judge {
     underscores: bool,
@@ -25,6 +28,8 @@ pub(super) struct Judge {
     pub close: bool,
     pub keep_alive: bool,
     pub nominates: bool,
+    /// Options of Connection that were met.
+    options: usize,
     pub expects_continue: bool,
 }
 
@@ -41,6 +46,7 @@ impl Judge {
             close: false,
             keep_alive: false,
             nominates: false,
+            options: 0,
             expects_continue: false,
         }
     }
@@ -106,7 +112,7 @@ impl Judge {
                 let line = head.get(start..line_end).unwrap_or_default();
                 self.take_single(single, value, header.value, line)?;
             }
-            Name::Connection => self.take_connection(header.value),
+            Name::Connection => self.take_connection(header.value)?,
             Name::Other => {}
         }
         self.fields.push(Field { name, value });
@@ -143,8 +149,12 @@ impl Judge {
         Ok(())
     }
 
-    fn take_connection(&mut self, value: &[u8]) {
+    fn take_connection(&mut self, value: &[u8]) -> Result<(), Reject> {
         for option in list(value) {
+            self.options += 1;
+            if self.options > OPTIONS_MAX {
+                return Err(Reject::bad("Connection names too many options"));
+            }
             if option.eq_ignore_ascii_case(b"close") {
                 self.close = true;
             } else if option.eq_ignore_ascii_case(b"keep-alive") {
@@ -153,6 +163,7 @@ impl Judge {
                 self.nominates = true;
             }
         }
+        Ok(())
     }
 }
 
@@ -183,5 +194,27 @@ fn reject(error: httparse::Error) -> Reject {
         httparse::Error::NewLine => Reject::bad("a CR without LF"),
         httparse::Error::TooManyHeaders => too_large(),
         _ => Reject::bad("a field can not be read"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::http::request::{Limits, Request};
+
+    #[test]
+    fn connection_with_more_options_than_anyone_needs_is_refused() {
+        let limits = Limits {
+            max_size: 32 << 10,
+            underscores: false,
+        };
+        let with = |count: usize| {
+            let list = vec!["x-a"; count].join(", ");
+            let head = format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: {list}\r\n\r\n");
+            Request::parse(head.as_bytes(), &limits)
+                .map(|_| ())
+                .map_err(|e| e.status)
+        };
+        assert_eq!(with(32), Ok(()));
+        assert_eq!(with(33), Err(400));
     }
 }
