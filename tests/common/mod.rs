@@ -3,7 +3,7 @@
 //!
 //! Two habits hold everywhere. Waiting is for an event, with a deadline ([`LIMIT`]); a pause is never used to make
 //! an order of events likely. And nothing outlives its test: children die with the thread that started them.
-#![allow(dead_code)] // every test crate uses its own part of this
+#![allow(dead_code, unused_imports)] // every test crate uses its own part of this
 
 pub mod app;
 pub mod gate;
