@@ -7,8 +7,7 @@
 mod common;
 
 use std::io::Write;
-use std::net::{TcpListener, TcpStream};
-use std::os::unix::net::UnixStream;
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -82,10 +81,7 @@ fn start(name: &str, mut command: Command, dir: Temp, address: String) -> Applic
                 running.stderr()
             );
         }
-        match address.strip_prefix("unix:") {
-            Some(path) => UnixStream::connect(path).is_ok(),
-            None => TcpStream::connect(&address).is_ok(),
-        }
+        process::listens(&address)
     });
     Application {
         running,

@@ -130,11 +130,11 @@ impl Starter {
     /// Starts the program and waits for nothing.
     #[track_caller]
     pub fn launch(mut self) -> Gate {
-        let program = env!("CARGO_BIN_EXE_scgate");
+        let program = program();
         let mut command = if self.listen_pid {
             // Only the process itself knows its pid before exec.
             let mut shell = Command::new("/bin/sh");
-            shell.args(["-c", "export LISTEN_PID=$$; exec \"$@\"", "sh", program]);
+            shell.args(["-c", "export LISTEN_PID=$$; exec \"$@\"", "sh", &program]);
             shell
         } else {
             Command::new(program)
@@ -187,6 +187,11 @@ impl Starter {
         });
         gate
     }
+}
+
+/// The program under test; `SCGATE_TEST_BIN` names another one, such as an installed package's.
+fn program() -> String {
+    std::env::var("SCGATE_TEST_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_scgate").to_owned())
 }
 
 /// Our listeners queue as many connections as the system allows.

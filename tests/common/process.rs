@@ -250,6 +250,33 @@ pub fn descriptors(pid: i32) -> Vec<(RawFd, String)> {
         .collect()
 }
 
+/// Whether somebody on this machine listens on `unix:/path` or on this port. Asks the kernel: a
+/// connection to find out would be a request to a prefork application, and one that it may take badly.
+pub fn listens(address: &str) -> bool {
+    if let Some(path) = address.strip_prefix("unix:") {
+        // The fourth column has the flag __SO_ACCEPTCON.
+        let table = std::fs::read_to_string("/proc/net/unix").unwrap_or_default();
+        return table.lines().any(|line| {
+            let mut words = line.split_whitespace().skip(3);
+            words.next() == Some("00010000") && words.nth(3) == Some(path)
+        });
+    }
+    let port: u16 = address
+        .rsplit(':')
+        .next()
+        .and_then(|p| p.parse().ok())
+        .expect("an address with a port");
+    // An application may listen on a socket of IPv6 that takes IPv4 as well.
+    let tables =
+        ["/proc/net/tcp", "/proc/net/tcp6"].map(|p| std::fs::read_to_string(p).unwrap_or_default());
+    tables.iter().flat_map(|t| t.lines()).any(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let local = words.get(1).and_then(|a| a.rsplit(':').next());
+        words.get(3) == Some(&"0A")
+            && local.and_then(|p| u16::from_str_radix(p, 16).ok()) == Some(port)
+    })
+}
+
 /// Lifts our own soft limit of descriptors to the hard one; children inherit it. Returns the limit.
 pub fn raise_descriptor_limit() -> u64 {
     let mut limit = libc::rlimit {
