@@ -14,10 +14,180 @@ mod http;
 mod ops;
 mod respond;
 mod scgi;
+mod sink;
 mod sys;
 mod template;
 mod units;
 mod upstream;
 mod worker;
 
-fn main() {}
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use buffer::memory::Memory;
+use cli::Action;
+use config::Config;
+use front::{Front, listener};
+use ops::accesslog::AccessLogs;
+use ops::demo::{self, DemoHandle};
+use ops::{logging, privileges};
+use upstream::Rotation;
+use worker::exchange::{self, Exchange};
+use worker::pool::Pool;
+use worker::{Desk, Shared};
+
+/// A command line that is wrong.
+const USAGE: u8 = 2;
+/// A start that failed, or a front that could not go on.
+const FAILURE: u8 = 1;
+
+fn main() -> ExitCode {
+    let args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let demo_dir = std::env::temp_dir().join(format!("scgate-demo-{}", std::process::id()));
+    match cli::parse(&args, &demo_dir.join("demo.sock")) {
+        Action::Fail(lines) => {
+            for line in lines {
+                eprintln!("{line}");
+            }
+            ExitCode::from(USAGE)
+        }
+        Action::Print(text) => print(&text),
+        Action::Test(_, text, warnings) => {
+            for warning in warnings {
+                eprintln!("scgate: warning: {warning}");
+            }
+            print(&text)
+        }
+        Action::Run(config, warnings) => match run(Box::leak(config), &warnings, &demo_dir) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(message) => {
+                eprintln!("scgate: {message}");
+                ExitCode::from(FAILURE)
+            }
+        },
+    }
+}
+
+/// Prints to standard output; a reader that has gone (`| head`) is not a failure.
+fn print(text: &str) -> ExitCode {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => ExitCode::from(FAILURE),
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// Starts everything, in the order in which rights are needed, and runs until a signal ends it.
+fn run(config: &'static Config, warnings: &[String], demo_dir: &Path) -> Result<(), String> {
+    logging::init(config.process.log_level);
+    for warning in warnings {
+        log::warn!("{warning}");
+    }
+    // Before any thread: they inherit the mask.
+    let signals = sys::Signals::open().map_err(|e| format!("signals: {e}"))?;
+    privileges::bound_heaps();
+    raise_limits(config);
+    let listeners = listener::open_all(config).map_err(|e| e.to_string())?;
+    let logs = AccessLogs::open(&config.process.access_logs).map_err(|e| e.to_string())?;
+    let pid = config
+        .process
+        .pid
+        .as_deref()
+        .map(privileges::PidFile::create);
+    let _pid = pid.transpose().map_err(|e| e.to_string())?;
+    drop_rights(config, &logs)?;
+    let _demo = config
+        .process
+        .demo
+        .then(|| Demo::start(demo_dir))
+        .transpose()?;
+
+    let shared: &'static Shared = Box::leak(Box::new(Shared {
+        config,
+        memory: Box::leak(Box::new(Memory::new(config.process.memory))),
+        rotation: Rotation::new(config),
+        logs,
+    }));
+    let work = move |job: Box<Exchange>, desk: &mut Desk| exchange::run(job, desk, shared);
+    let pool = Pool::new(config.process.workers, config.process.queue, Box::new(work));
+    announce(config);
+    let mut front = Front::new(listeners, signals, shared, Box::leak(Box::new(pool)))
+        .map_err(|e| e.to_string())?;
+    let result = front.run().map_err(|e| e.to_string());
+    shared.logs.finish();
+    result
+}
+
+/// Room for every connection, its spilled response or body, every upstream connection, and the rest.
+fn raise_limits(config: &Config) {
+    let process = &config.process;
+    let wanted = 2 * process.connections as u64 + 2 * process.workers as u64 + 64;
+    match privileges::raise_nofile(wanted) {
+        Ok(holds) if holds < wanted => log::warn!(
+            "only {holds} descriptors are allowed; --connections {} and --workers {} may need {wanted}",
+            process.connections,
+            process.workers
+        ),
+        Ok(_) => {}
+        Err(error) => log::warn!("can not read the limit of open descriptors: {error}"),
+    }
+}
+
+/// `--user`. Binding to foreign addresses (`--bind … transparent`) needs one right that is kept.
+fn drop_rights(config: &Config, logs: &AccessLogs) -> Result<(), String> {
+    let Some((user, group)) = &config.process.user else {
+        return Ok(());
+    };
+    let account =
+        privileges::account(user, group.as_deref()).map_err(|e| format!("--user: {e}"))?;
+    logs.give_to(account.uid, account.gid);
+    privileges::drop_privileges(user, group.as_deref(), config.binds_transparently())
+        .map_err(|e| format!("--user: {e}"))
+}
+
+fn announce(config: &Config) {
+    for listen in &config.listens {
+        log::info!("listening on {}", listener::text(&listen.address));
+    }
+    if config.process.demo {
+        for listen in &config.listens {
+            if let config::address::ListenAddress::Inet(addr) = listen.address {
+                eprintln!("scgate: the demo is at http://{addr}/");
+            }
+        }
+    }
+}
+
+/// The built-in application, in a directory of its own that nobody else can enter.
+struct Demo {
+    _application: DemoHandle,
+    _dir: TempDir,
+}
+
+/// Removed when dropped, after what is in it.
+struct TempDir(PathBuf);
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        // What can not be removed is an empty directory below the temp directory.
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+impl Demo {
+    fn start(dir: &Path) -> Result<Demo, String> {
+        let wrong = |e: io::Error| format!("--demo: {}: {e}", dir.display());
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(dir)
+            .map_err(wrong)?;
+        let guard = TempDir(dir.to_path_buf());
+        let application = demo::start(&dir.join("demo.sock")).map_err(wrong)?;
+        Ok(Demo {
+            _application: application,
+            _dir: guard,
+        })
+    }
+}

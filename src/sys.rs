@@ -1,3 +1,558 @@
 //! Every raw system call of the program, and with it every `unsafe` block. What leaves this file is `io::Result`,
 //! owned descriptors and plain values.
 #![allow(unsafe_code)]
+
+use std::ffi::{CStr, CString};
+use std::fs::File;
+use std::io;
+use std::mem;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::Duration;
+
+/// Turns the -1 of a system call into its errno.
+fn cvt(result: libc::c_int) -> io::Result<libc::c_int> {
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
+}
+
+/// The same for calls that return a length.
+fn cvt_len(result: libc::ssize_t) -> io::Result<usize> {
+    usize::try_from(result).map_err(|_| io::Error::last_os_error())
+}
+
+/// accept4(2): the next connection, non-blocking and closed on exec, and its peer's address.
+///
+/// # Errors
+/// As accept4: WouldBlock when none is waiting, EMFILE and ENFILE when descriptors are short.
+pub fn accept(listener: BorrowedFd<'_>) -> io::Result<(OwnedFd, socket2::SockAddr)> {
+    let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    let fill = |storage: *mut socket2::SockAddrStorage, len: *mut libc::socklen_t| {
+        // SAFETY: socket2 gives room for any address and its length; the descriptor is borrowed for the call.
+        let fd = cvt(unsafe { libc::accept4(listener.as_raw_fd(), storage.cast(), len, flags) })?;
+        // SAFETY: the kernel has just given us this descriptor; nobody else owns it.
+        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    };
+    // SAFETY: `fill` returns success only when accept4 has written the address and its length.
+    unsafe { socket2::SockAddr::try_init(fill) }
+}
+
+/// Whether an accept or open failed because descriptors or memory for them are short.
+pub fn out_of_descriptors(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
+    )
+}
+
+/// recv(2) with MSG_DONTWAIT where `wait` is false.
+///
+/// # Errors
+/// As recv(2); WouldBlock also for a receive timeout (SO_RCVTIMEO).
+pub fn recv(socket: BorrowedFd<'_>, buf: &mut [u8], wait: bool) -> io::Result<usize> {
+    let flags = if wait { 0 } else { libc::MSG_DONTWAIT };
+    // SAFETY: the pointer and length describe `buf`, which lives through the call.
+    cvt_len(unsafe {
+        libc::recv(
+            socket.as_raw_fd(),
+            buf.as_mut_ptr().cast(),
+            buf.len(),
+            flags,
+        )
+    })
+}
+
+/// send(2) without waiting and without SIGPIPE. `more` announces that further bytes follow at once (MSG_MORE).
+///
+/// # Errors
+/// As send(2).
+pub fn send(socket: BorrowedFd<'_>, buf: &[u8], more: bool) -> io::Result<usize> {
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL | if more { libc::MSG_MORE } else { 0 };
+    // SAFETY: the pointer and length describe `buf`, which lives through the call.
+    cvt_len(unsafe { libc::send(socket.as_raw_fd(), buf.as_ptr().cast(), buf.len(), flags) })
+}
+
+/// Sends two slices with one call (sendmsg), without waiting and without SIGPIPE.
+///
+/// # Errors
+/// As sendmsg(2).
+pub fn send_two(socket: BorrowedFd<'_>, first: &[u8], second: &[u8]) -> io::Result<usize> {
+    let mut parts = [
+        libc::iovec {
+            iov_base: first.as_ptr().cast_mut().cast(),
+            iov_len: first.len(),
+        },
+        libc::iovec {
+            iov_base: second.as_ptr().cast_mut().cast(),
+            iov_len: second.len(),
+        },
+    ];
+    // SAFETY: an all-zero msghdr is a valid one; its private padding (musl) has no other constructor.
+    let mut message: libc::msghdr = unsafe { mem::zeroed() };
+    message.msg_iov = parts.as_mut_ptr();
+    message.msg_iovlen = parts.len() as _;
+    // SAFETY: `message` points to `parts`, which points to slices that live through the call; sendmsg only reads them.
+    cvt_len(unsafe {
+        libc::sendmsg(
+            socket.as_raw_fd(),
+            &message,
+            libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL,
+        )
+    })
+}
+
+/// sendfile(2): `len` bytes of `file` from `offset` to a socket. Returns how many went.
+///
+/// # Errors
+/// As sendfile(2); UnexpectedEof when the file is shorter than it was said to be.
+pub fn sendfile(socket: BorrowedFd<'_>, file: &File, offset: u64, len: usize) -> io::Result<usize> {
+    let mut at = libc::off64_t::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?;
+    // SAFETY: both descriptors are borrowed for the call and `at` is a live out-parameter.
+    let sent =
+        cvt_len(unsafe { libc::sendfile64(socket.as_raw_fd(), file.as_raw_fd(), &mut at, len) })?;
+    if sent == 0 && len > 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(sent)
+}
+
+/// What a wait on one or two descriptors found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ready {
+    /// Something to read, an end of file or an error.
+    pub read: bool,
+    /// Room to write, or an error.
+    pub write: bool,
+}
+
+/// poll(2) on up to two descriptors; each asks for (readable, writable). `timeout` is rounded up to milliseconds.
+/// All false: the time has passed, or a signal came.
+///
+/// # Errors
+/// As poll(2), but never Interrupted.
+pub fn poll(
+    first: (BorrowedFd<'_>, bool, bool),
+    second: Option<(BorrowedFd<'_>, bool, bool)>,
+    timeout: Duration,
+) -> io::Result<(Ready, Ready)> {
+    let entry = |(fd, read, write): (BorrowedFd<'_>, bool, bool)| libc::pollfd {
+        fd: fd.as_raw_fd(),
+        events: if read { libc::POLLIN } else { 0 } | if write { libc::POLLOUT } else { 0 },
+        revents: 0,
+    };
+    let none = libc::pollfd {
+        fd: -1,
+        events: 0,
+        revents: 0,
+    };
+    let mut set = [entry(first), second.map_or(none, entry)];
+    let millis = timeout.as_millis() + u128::from(timeout.subsec_nanos() % 1_000_000 != 0);
+    let millis = libc::c_int::try_from(millis).unwrap_or(libc::c_int::MAX);
+    // SAFETY: `set` has two entries and lives through the call; a negative descriptor is ignored by poll.
+    match cvt(unsafe { libc::poll(set.as_mut_ptr(), 2, millis) }) {
+        Err(e) if e.kind() != io::ErrorKind::Interrupted => return Err(e),
+        _ => {}
+    }
+    let ready = |entry: &libc::pollfd| {
+        let bad = entry.revents & (libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) != 0;
+        Ready {
+            read: bad || entry.revents & libc::POLLIN != 0,
+            write: bad || entry.revents & libc::POLLOUT != 0,
+        }
+    };
+    Ok((ready(&set[0]), ready(&set[1])))
+}
+
+/// shutdown(2) in both directions on a descriptor that the caller knows to be open (the sink holds its lock for that).
+/// Errors mean that the connection is gone already, which is what was wanted.
+pub fn shutdown_both(fd: RawFd) {
+    // SAFETY: shutdown touches no memory of ours; a stale number is ruled out by the caller's lock.
+    unsafe { libc::shutdown(fd, libc::SHUT_RDWR) };
+}
+
+/// shutdown(2) of the sending side.
+pub fn shutdown_write(fd: BorrowedFd<'_>) {
+    // SAFETY: as above, with a borrowed descriptor.
+    unsafe { libc::shutdown(fd.as_raw_fd(), libc::SHUT_WR) };
+}
+
+/// A file in `dir` that has no name: mode 0600, closed on exec (O_TMPFILE).
+///
+/// # Errors
+/// As open(2); EOPNOTSUPP, EISDIR or EINVAL where the file system or the kernel has no O_TMPFILE.
+pub fn unnamed_file(dir: &Path) -> io::Result<File> {
+    let path = CString::new(dir.as_os_str().as_bytes())?;
+    let flags = libc::O_TMPFILE | libc::O_RDWR | libc::O_CLOEXEC;
+    // SAFETY: `path` is a NUL-terminated string that lives through the call.
+    let fd = cvt(unsafe { libc::open(path.as_ptr(), flags, 0o600 as libc::c_uint) })?;
+    // SAFETY: the kernel has just given us this descriptor.
+    Ok(unsafe { File::from_raw_fd(fd) })
+}
+
+/// Signals that the program handles, blocked for every thread and delivered through a descriptor (signalfd).
+#[derive(Debug)]
+pub struct Signals {
+    fd: OwnedFd,
+}
+
+/// TERM and QUIT end gently, INT at once, USR1 reopens logs, HUP reloads what is on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    Term,
+    Quit,
+    Int,
+    Usr1,
+    Hup,
+}
+
+impl Signals {
+    /// Blocks the signals and opens the descriptor. Call before any other thread is started: they inherit the mask.
+    /// SIGXFSZ is ignored so that a file size limit is an error of write(2), as a full disk is.
+    ///
+    /// # Errors
+    /// As sigprocmask(2) and signalfd(2).
+    pub fn open() -> io::Result<Signals> {
+        // SAFETY: `set` is initialised by sigemptyset before use and lives through the calls.
+        let fd = unsafe {
+            let mut set: libc::sigset_t = mem::zeroed();
+            libc::sigemptyset(&mut set);
+            for signal in [
+                libc::SIGTERM,
+                libc::SIGQUIT,
+                libc::SIGINT,
+                libc::SIGUSR1,
+                libc::SIGHUP,
+            ] {
+                libc::sigaddset(&mut set, signal);
+            }
+            cvt(libc::sigprocmask(
+                libc::SIG_BLOCK,
+                &set,
+                std::ptr::null_mut(),
+            ))?;
+            libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+            cvt(libc::signalfd(
+                -1,
+                &set,
+                libc::SFD_NONBLOCK | libc::SFD_CLOEXEC,
+            ))?
+        };
+        // SAFETY: the kernel has just given us this descriptor.
+        Ok(Signals {
+            fd: unsafe { OwnedFd::from_raw_fd(fd) },
+        })
+    }
+
+    /// The next signal that has arrived, if any.
+    pub fn next(&self) -> Option<Signal> {
+        // SAFETY: signalfd_siginfo is plain data, for which zero is a value.
+        let mut info: libc::signalfd_siginfo = unsafe { mem::zeroed() };
+        let size = mem::size_of::<libc::signalfd_siginfo>();
+        // SAFETY: the pointer and size describe `info`.
+        let read = unsafe { libc::read(self.fd.as_raw_fd(), (&raw mut info).cast(), size) };
+        if read != size as libc::ssize_t {
+            return None;
+        }
+        match info.ssi_signo as libc::c_int {
+            libc::SIGTERM => Some(Signal::Term),
+            libc::SIGQUIT => Some(Signal::Quit),
+            libc::SIGINT => Some(Signal::Int),
+            libc::SIGUSR1 => Some(Signal::Usr1),
+            libc::SIGHUP => Some(Signal::Hup),
+            _ => None,
+        }
+    }
+}
+
+impl AsRawFd for Signals {
+    fn as_raw_fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+}
+
+/// Takes over a descriptor that was inherited (socket activation).
+///
+/// # Errors
+/// EBADF where it is not open.
+pub fn inherit(fd: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: F_GETFD and F_SETFD touch no memory; a number that is not open gives EBADF.
+    unsafe {
+        let flags = cvt(libc::fcntl(fd, libc::F_GETFD))?;
+        cvt(libc::fcntl(fd, libc::F_SETFD, flags | libc::FD_CLOEXEC))?;
+        // Each inherited number is taken once: the configuration refuses two listeners on one descriptor.
+        Ok(OwnedFd::from_raw_fd(fd))
+    }
+}
+
+/// IPV6_TRANSPARENT: bind to an IPv6 address that is not of this machine.
+///
+/// # Errors
+/// EPERM without CAP_NET_ADMIN or CAP_NET_RAW.
+pub fn set_ipv6_transparent(socket: BorrowedFd<'_>) -> io::Result<()> {
+    set_flag(socket, libc::SOL_IPV6, libc::IPV6_TRANSPARENT)
+}
+
+/// IP_BIND_ADDRESS_NO_PORT: leave the choice of the source port to connect(2). Holds for IPv6 sockets too.
+///
+/// # Errors
+/// ENOPROTOOPT before Linux 4.2.
+pub fn set_bind_address_no_port(socket: BorrowedFd<'_>) -> io::Result<()> {
+    set_flag(socket, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT)
+}
+
+fn set_flag(socket: BorrowedFd<'_>, level: libc::c_int, name: libc::c_int) -> io::Result<()> {
+    let on: libc::c_int = 1;
+    let size = mem::size_of_val(&on) as libc::socklen_t;
+    // SAFETY: the pointer and size describe `on`, which lives through the call.
+    cvt(unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            name,
+            (&raw const on).cast(),
+            size,
+        )
+    })?;
+    Ok(())
+}
+
+// Accounts and privileges.
+
+/// Largest buffer that an account's record may need; a directory service with longer ones is broken.
+const ACCOUNT_MAX: usize = 1 << 20;
+
+/// User and primary group of the account of that name; `None` when there is none.
+///
+/// # Errors
+/// The user database can not be read.
+pub fn user_ids(name: &CStr) -> io::Result<Option<(u32, u32)>> {
+    with_account_buffer(|buffer| {
+        // SAFETY: a passwd of zeros is valid (null pointers, zero ids), and is read only when the call fills it in.
+        let mut entry: libc::passwd = unsafe { std::mem::zeroed() };
+        let mut found = std::ptr::null_mut();
+        // SAFETY: all pointers are valid for the call, and the length is that of the buffer.
+        let rc = unsafe {
+            libc::getpwnam_r(
+                name.as_ptr(),
+                &raw mut entry,
+                buffer.as_mut_ptr().cast(),
+                buffer.len(),
+                &raw mut found,
+            )
+        };
+        (
+            rc,
+            (!found.is_null()).then_some((entry.pw_uid, entry.pw_gid)),
+        )
+    })
+}
+
+/// The id of the group of that name; `None` when there is none.
+///
+/// # Errors
+/// The group database can not be read.
+pub fn group_id(name: &CStr) -> io::Result<Option<u32>> {
+    with_account_buffer(|buffer| {
+        // SAFETY: a group of zeros is valid (null pointers, a zero id), and is read only when the call fills it in.
+        let mut entry: libc::group = unsafe { std::mem::zeroed() };
+        let mut found = std::ptr::null_mut();
+        // SAFETY: all pointers are valid for the call, and the length is that of the buffer.
+        let rc = unsafe {
+            libc::getgrnam_r(
+                name.as_ptr(),
+                &raw mut entry,
+                buffer.as_mut_ptr().cast(),
+                buffer.len(),
+                &raw mut found,
+            )
+        };
+        (rc, (!found.is_null()).then_some(entry.gr_gid))
+    })
+}
+
+/// Calls a `get…nam_r` function with a buffer that grows until the record fits.
+fn with_account_buffer<T>(
+    mut ask: impl FnMut(&mut [u8]) -> (libc::c_int, Option<T>),
+) -> io::Result<Option<T>> {
+    let mut buffer = vec![0u8; 1024];
+    loop {
+        match ask(&mut buffer) {
+            (0, found) => return Ok(found),
+            (libc::ERANGE, _) if buffer.len() < ACCOUNT_MAX => buffer.resize(buffer.len() * 4, 0),
+            (libc::EINTR, _) => {}
+            // What the C libraries say of a name that is not there, next to the 0 that the standard wants.
+            (libc::ENOENT | libc::ESRCH | libc::EBADF | libc::EPERM, _) => return Ok(None),
+            (code, _) => return Err(io::Error::from_raw_os_error(code)),
+        }
+    }
+}
+
+/// The effective user of the process.
+pub fn effective_uid() -> u32 {
+    // SAFETY: takes nothing and can not fail.
+    unsafe { libc::geteuid() }
+}
+
+/// For calls of which only success matters.
+fn check(result: libc::c_int) -> io::Result<()> {
+    cvt(result).map(drop)
+}
+
+/// Takes on the supplementary groups of an account, and its group, real, effective and saved.
+///
+/// # Errors
+/// As the system says; usually that the process is not root's.
+pub fn set_groups(user: &CString, gid: u32) -> io::Result<()> {
+    // initgroups takes an int on some systems, and the C library casts it back.
+    #[allow(clippy::useless_conversion)]
+    let base = gid
+        .try_into()
+        .map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    // SAFETY: the name is a C string that outlives the call.
+    check(unsafe { libc::initgroups(user.as_ptr(), base) })?;
+    // SAFETY: takes numbers only.
+    check(unsafe { libc::setresgid(gid, gid, gid) })
+}
+
+/// Takes on a user: real, effective and saved. The C library does so for every thread there is.
+///
+/// # Errors
+/// As the system says; usually that the process is not root's.
+pub fn set_user(uid: u32) -> io::Result<()> {
+    // SAFETY: takes numbers only.
+    check(unsafe { libc::setresuid(uid, uid, uid) })
+}
+
+/// Lets capabilities survive the change of user, or no longer so.
+///
+/// # Errors
+/// As the system says.
+pub fn keep_capabilities(keep: bool) -> io::Result<()> {
+    // SAFETY: this operation takes one number; the rest are zeros as the kernel asks.
+    check(unsafe {
+        libc::prctl(
+            libc::PR_SET_KEEPCAPS,
+            libc::c_ulong::from(keep),
+            0 as libc::c_ulong,
+            0 as libc::c_ulong,
+            0 as libc::c_ulong,
+        )
+    })
+}
+
+/// No program that this process may ever start gains privileges, whatever its file's bits say.
+///
+/// # Errors
+/// As the system says.
+pub fn no_new_privileges() -> io::Result<()> {
+    // SAFETY: this operation takes one number; the rest are zeros as the kernel asks.
+    check(unsafe {
+        libc::prctl(
+            libc::PR_SET_NO_NEW_PRIVS,
+            1 as libc::c_ulong,
+            0 as libc::c_ulong,
+            0 as libc::c_ulong,
+            0 as libc::c_ulong,
+        )
+    })
+}
+
+/// The capability to use raw sockets and transparent proxying (linux/capability.h).
+pub const CAP_NET_RAW: u32 = 13;
+
+/// Gives up every capability of the calling thread, and of those it will start, but the one named (below 32).
+///
+/// # Errors
+/// As the system says.
+pub fn keep_only_capability(capability: u32) -> io::Result<()> {
+    #[repr(C)]
+    struct Header {
+        version: u32,
+        pid: libc::c_int,
+    }
+    #[repr(C)]
+    #[derive(Clone, Copy)]
+    struct Data {
+        effective: u32,
+        permitted: u32,
+        inheritable: u32,
+    }
+    const VERSION_3: u32 = 0x2008_0522; // two sets of 32 bits
+    let mask = 1u32.checked_shl(capability).unwrap_or(0);
+    let none = Data {
+        effective: 0,
+        permitted: 0,
+        inheritable: 0,
+    };
+    let mut header = Header {
+        version: VERSION_3,
+        pid: 0,
+    };
+    let sets = [
+        Data {
+            effective: mask,
+            permitted: mask,
+            inheritable: 0,
+        },
+        none,
+    ];
+    // SAFETY: header and sets have the layout that version 3 asks for, and outlive the call.
+    let rc = unsafe { libc::syscall(libc::SYS_capset, &raw mut header, sets.as_ptr()) };
+    if rc == -1 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
+}
+
+/// Whether the process could become root again; tried, since that is the only proof.
+pub fn can_become_root() -> bool {
+    // SAFETY: takes a number only; that it fails is what the caller hopes for.
+    unsafe { libc::setresuid(libc::uid_t::MAX, 0, libc::uid_t::MAX) == 0 }
+}
+
+/// How many descriptors the process may have open: now, and what it may raise that to.
+///
+/// # Errors
+/// As the system says.
+#[allow(clippy::useless_conversion)] // rlim_t has 32 bits on some systems
+pub fn nofile_limit() -> io::Result<(u64, u64)> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the structure outlives the call.
+    check(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) })?;
+    Ok((limit.rlim_cur.into(), limit.rlim_max.into()))
+}
+
+/// Sets both limits of open descriptors.
+///
+/// # Errors
+/// As the system says: only root may raise the second.
+#[allow(clippy::useless_conversion)]
+pub fn set_nofile_limit(now: u64, most: u64) -> io::Result<()> {
+    let narrow = |n: u64| libc::rlim_t::try_from(n).unwrap_or(libc::rlim_t::MAX);
+    let limit = libc::rlimit {
+        rlim_cur: narrow(now),
+        rlim_max: narrow(most),
+    };
+    // SAFETY: the structure outlives the call.
+    check(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) })
+}
+
+/// Bounds the heaps of glibc to `n`: it makes one for every few threads, each with memory of its own that is rarely
+/// given back. Other C libraries have one heap anyway.
+pub fn limit_heaps(n: i32) {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: takes numbers only; a refusal changes nothing.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, n);
+    }
+    #[cfg(not(target_env = "gnu"))]
+    let _ = n;
+}

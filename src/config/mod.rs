@@ -95,7 +95,8 @@ pub struct Server {
     pub client_header_timeout: Duration,
     pub client_max_header_size: usize,
     pub underscores: bool,
-    pub keepalive_timeout: Duration,
+    /// Settings that hold before a request has named a location.
+    pub client: Client,
     /// In order of the command line; `config::names` finds the one for a path.
     pub locations: Vec<Location>,
 }
@@ -239,4 +240,17 @@ pub struct Ignore {
     pub cache_control: bool,
     pub set_cookie: bool,
     pub vary: bool,
+}
+
+impl Config {
+    /// Whether any location binds upstream connections to addresses that are not of this machine.
+    pub fn binds_transparently(&self) -> bool {
+        let locations = self.servers.iter().flat_map(|server| &server.locations);
+        locations
+            .into_iter()
+            .any(|location| match &location.handler {
+                Handler::Scgi(scgi) => scgi.bind.as_ref().is_some_and(|bind| bind.transparent),
+                Handler::None => false,
+            })
+    }
 }

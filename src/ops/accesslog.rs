@@ -1,1 +1,477 @@
 //! The access log: lines built from templates, collected in memory, written in larger pieces, reopened on USR1.
+//!
+//! Any thread writes lines. Each log has two locks: one for the lines collected so far, held for an append alone, and
+//! one for the file, held while a piece is written. Whoever brings the lines over [`PIECE`] tries the second lock,
+//! takes the lines under the first and writes them; nobody waits for the disk behind somebody else, and pieces keep
+//! their order because the file's lock is taken first. When the disk is slower than the requests, [`BACKLOG`] bounds
+//! what is kept, and the lines lost are counted and reported.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+
+use super::escape;
+use super::vars::Facts;
+use crate::config::{AccessLog, LogEscape, LogFormat};
+use crate::template::{Part, Template, Values};
+
+/// Lines are written once this many bytes have come together.
+const PIECE: usize = 32 * 1024;
+/// What one log keeps at most while its file can not be written.
+const BACKLOG: usize = 1024 * 1024;
+
+const COMBINED: &str = concat!(
+    "$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent ",
+    "\"$http_referer\" \"$http_user_agent\""
+);
+const MAIN: &str = concat!(
+    "$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent ",
+    "\"$http_referer\" \"$http_user_agent\" $request_time $upstream_connect_time $upstream_header_time ",
+    "$upstream_response_time $upstream_addr $upstream_status"
+);
+// Only what is always set stands without quotes: an unset value is empty, which is no JSON.
+const JSON: &str = concat!(
+    r#"{"time":"$time_iso8601","request_id":"$request_id","remote_addr":"$remote_addr","remote_user":"$remote_user","#,
+    r#""host":"$host","method":"$request_method","uri":"$request_uri","protocol":"$server_protocol","#,
+    r#""status":"$status","request_length":$request_length,"bytes_sent":$bytes_sent,"#,
+    r#""body_bytes_sent":$body_bytes_sent,"request_time":$request_time,"complete":"$request_completion","#,
+    r#""referer":"$http_referer","user_agent":"$http_user_agent","upstream_addr":"$upstream_addr","#,
+    r#""upstream_status":"$upstream_status","upstream_connect_time":"$upstream_connect_time","#,
+    r#""upstream_header_time":"$upstream_header_time","upstream_response_time":"$upstream_response_time"}"#
+);
+
+/// The text of a format that needs no `--log-format`.
+pub fn built_in(name: &str) -> Option<(&'static str, LogEscape)> {
+    match name {
+        "combined" => Some((COMBINED, LogEscape::Default)),
+        "main" => Some((MAIN, LogEscape::Default)),
+        "json" => Some((JSON, LogEscape::Json)),
+        _ => None,
+    }
+}
+
+/// All access logs of the process. Shared by every thread.
+#[derive(Debug)]
+pub struct AccessLogs {
+    logs: Vec<Log>,
+}
+
+#[derive(Debug)]
+struct Log {
+    path: PathBuf,
+    format: LogFormat,
+    lines: Mutex<Lines>,
+    output: Mutex<Output>,
+}
+
+/// Collected and not yet written.
+#[derive(Debug, Default)]
+struct Lines {
+    bytes: Vec<u8>,
+    /// Lines for which there was no room.
+    lost: usize,
+}
+
+#[derive(Debug)]
+struct Output {
+    file: File,
+    /// The buffer of the last piece, kept for the next.
+    spare: Vec<u8>,
+    /// The last write failed, which has been reported; it may have ended within a line.
+    failing: bool,
+}
+
+thread_local! {
+    /// Where this thread composes its lines.
+    static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+impl AccessLogs {
+    /// Opens every log for appending; a new file has mode 0640.
+    ///
+    /// # Errors
+    /// The first file that can not be opened, with its path in the message.
+    pub fn open(logs: &[AccessLog]) -> io::Result<AccessLogs> {
+        logs.iter()
+            .map(Log::open)
+            .collect::<io::Result<_>>()
+            .map(|logs| AccessLogs { logs })
+    }
+
+    /// Whether no request needs to be logged.
+    pub fn is_empty(&self) -> bool {
+        self.logs.is_empty()
+    }
+
+    /// Adds one line to each log. Writes to a file only when a piece is full and no other thread is writing.
+    pub fn write(&self, facts: &Facts<'_>) {
+        for log in &self.logs {
+            LINE.with_borrow_mut(|line| {
+                line.clear();
+                line.reserve(256);
+                compose(&log.format.template, log.format.escape, facts, line);
+                log.append(line);
+                line.shrink_to(4096); // one giant request does not stay in memory for ever
+            });
+        }
+    }
+
+    /// Writes what has come together, except where another thread is at it. For about once a second.
+    pub fn flush(&self) {
+        self.logs.iter().for_each(Log::flush);
+    }
+
+    /// Writes what is left, waiting for other threads. For the end of the process.
+    pub fn finish(&self) {
+        for log in &self.logs {
+            log.drain(&mut lock(&log.output));
+        }
+    }
+
+    /// Opens every file anew by its path, after its owner has renamed it. A log that can not be opened keeps its file.
+    pub fn reopen(&self) {
+        for log in &self.logs {
+            let mut output = lock(&log.output);
+            log.drain(&mut output);
+            match open_file(&log.path) {
+                Ok(file) => output.file = file,
+                Err(e) => log::error!(
+                    "access log {}: not reopened, the old file stays in use: {e}",
+                    log.path.display()
+                ),
+            }
+        }
+    }
+
+    /// Makes the files belong to the account that the process is about to take on, so that it can reopen them.
+    pub fn give_to(&self, uid: u32, gid: u32) {
+        for log in self.logs.iter().filter(|log| !is_stdout(&log.path)) {
+            if let Err(e) = std::os::unix::fs::fchown(&lock(&log.output).file, Some(uid), Some(gid))
+            {
+                log::warn!("access log {}: owner not changed: {e}", log.path.display());
+            }
+        }
+    }
+}
+
+impl Log {
+    fn open(log: &AccessLog) -> io::Result<Log> {
+        let file = open_file(&log.path).map_err(|e| {
+            io::Error::new(e.kind(), format!("access log {}: {e}", log.path.display()))
+        })?;
+        Ok(Log {
+            path: log.path.clone(),
+            format: log.format.clone(),
+            lines: Mutex::default(),
+            output: Mutex::new(Output {
+                file,
+                spare: Vec::new(),
+                failing: false,
+            }),
+        })
+    }
+
+    fn append(&self, line: &[u8]) {
+        let mut lines = lock(&self.lines);
+        if lines.bytes.len().saturating_add(line.len()) > BACKLOG {
+            lines.lost = lines.lost.saturating_add(1);
+        } else {
+            lines.bytes.extend_from_slice(line);
+        }
+        let full = lines.bytes.len() >= PIECE;
+        drop(lines);
+        if full {
+            self.flush();
+        }
+    }
+
+    fn flush(&self) {
+        match self.output.try_lock() {
+            Ok(mut output) => self.drain(&mut output),
+            Err(TryLockError::Poisoned(e)) => self.drain(&mut e.into_inner()),
+            Err(TryLockError::WouldBlock) => {}
+        }
+    }
+
+    /// Takes the collected lines and writes them.
+    fn drain(&self, output: &mut Output) {
+        let mut piece = std::mem::take(&mut output.spare);
+        let mut lines = lock(&self.lines);
+        std::mem::swap(&mut lines.bytes, &mut piece);
+        let lost = std::mem::take(&mut lines.lost);
+        drop(lines);
+        if lost > 0 {
+            log::error!(
+                "access log {}: {lost} lines lost, the file can not be written fast enough",
+                self.path.display()
+            );
+        }
+        if !piece.is_empty() {
+            self.put(output, &piece);
+        }
+        piece.clear();
+        piece.shrink_to(2 * PIECE);
+        output.spare = piece;
+    }
+
+    /// A failure is reported when it begins and when it ends, and not for each piece between.
+    fn put(&self, output: &mut Output, piece: &[u8]) {
+        let start: &[u8] = if output.failing { b"\n" } else { b"" };
+        let result = output
+            .file
+            .write_all(start)
+            .and_then(|()| output.file.write_all(piece));
+        match (result, output.failing) {
+            (Ok(()), false) | (Err(_), true) => {}
+            (Ok(()), true) => {
+                output.failing = false;
+                log::warn!("access log {}: written again", self.path.display());
+            }
+            (Err(e), false) => {
+                output.failing = true;
+                log::error!(
+                    "access log {}: lines are lost until it can be written again: {e}",
+                    self.path.display()
+                );
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn is_stdout(path: &Path) -> bool {
+    path == Path::new("-") || path == Path::new("/dev/stdout")
+}
+
+fn open_file(path: &Path) -> io::Result<File> {
+    if is_stdout(path) {
+        return io::stdout().as_fd().try_clone_to_owned().map(File::from);
+    }
+    File::options()
+        .append(true)
+        .create(true)
+        .mode(0o640)
+        .open(path)
+}
+
+/// Appends one line, its values escaped and its text as it stands.
+fn compose(template: &Template, escape: LogEscape, values: &dyn Values, line: &mut Vec<u8>) {
+    for part in template.parts() {
+        match part {
+            Part::Text(text) => line.extend_from_slice(text),
+            Part::Var(var) => {
+                let start = line.len();
+                match (values.put(var, line), escape) {
+                    (true, _) => escape_tail(line, start, escape),
+                    (false, LogEscape::Default) => line.push(b'-'),
+                    (false, LogEscape::Json) => {}
+                }
+            }
+        }
+    }
+    line.push(b'\n');
+}
+
+/// Escapes what stands in `line` from `start` on. Nearly every value is clean and stays where it is.
+fn escape_tail(line: &mut Vec<u8>, start: usize, escape: LogEscape) {
+    let clean = |b: &u8| (0x20..=0x7e).contains(b) && !matches!(b, b'"' | b'\\');
+    let Some(first) = line
+        .get(start..)
+        .and_then(|tail| tail.iter().position(|b| !clean(b)))
+    else {
+        return;
+    };
+    let tail = line.split_off(start + first);
+    match escape {
+        LogEscape::Default => {
+            for byte in &tail {
+                if clean(byte) {
+                    line.push(*byte);
+                } else {
+                    line.extend_from_slice(b"\\x");
+                    escape::hex(line, *byte);
+                }
+            }
+        }
+        LogEscape::Json => escape::json(line, &tail),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::template::Var;
+
+    /// A request line given by the test; the user is unset.
+    struct Fixed(&'static [u8]);
+
+    impl Values for Fixed {
+        fn put(&self, var: &Var, out: &mut Vec<u8>) -> bool {
+            out.extend_from_slice(if *var == Var::RemoteUser { b"" } else { self.0 });
+            *var != Var::RemoteUser
+        }
+    }
+
+    fn template(text: &str) -> Template {
+        Template::parse(text, &|_| None).expect("a test template")
+    }
+
+    fn line(text: &str, escape: LogEscape, value: &'static [u8]) -> String {
+        let mut line = Vec::new();
+        compose(&template(text), escape, &Fixed(value), &mut line);
+        String::from_utf8(line).expect("a log line is UTF-8")
+    }
+
+    #[test]
+    fn what_could_break_a_line_is_escaped() {
+        let odd = b"a\"b\\c\n\x7f\xc3\xa4";
+        assert_eq!(
+            line("\"$request\"", LogEscape::Default, odd),
+            "\"a\\x22b\\x5Cc\\x0A\\x7F\\xC3\\xA4\"\n"
+        );
+        assert_eq!(
+            line("\"$request\"", LogEscape::Json, odd),
+            "\"a\\\"b\\\\c\\n\\u007Fä\"\n"
+        );
+        assert_eq!(
+            line("$request", LogEscape::Json, b"\xff\x01\t"),
+            "\\ufffd\\u0001\\t\n"
+        );
+        assert_eq!(
+            line("<$request>", LogEscape::Default, b"GET / HTTP/1.1"),
+            "<GET / HTTP/1.1>\n"
+        );
+    }
+
+    #[test]
+    fn an_unset_value_is_a_hyphen_or_empty() {
+        assert_eq!(line("$remote_user|", LogEscape::Default, b"x"), "-|\n");
+        assert_eq!(line("$remote_user|", LogEscape::Json, b"x"), "|\n");
+    }
+
+    #[test]
+    fn the_built_in_formats_are_templates() {
+        for name in ["combined", "main", "json"] {
+            let (text, _) = built_in(name).expect("built in");
+            assert!(template(text).literal().is_none(), "{name}");
+        }
+        assert_eq!(built_in("other"), None);
+    }
+
+    fn scratch(name: &str) -> PathBuf {
+        let dir =
+            std::env::temp_dir().join(format!("scgate-accesslog-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).expect("a scratch directory");
+        dir
+    }
+
+    fn logs(path: &Path) -> AccessLogs {
+        let format = LogFormat {
+            template: template("x"),
+            escape: LogEscape::Default,
+        };
+        AccessLogs::open(&[AccessLog {
+            path: path.to_owned(),
+            format,
+        }])
+        .expect("the log opens")
+    }
+
+    #[test]
+    fn lines_are_written_by_flush_and_by_full_pieces_and_survive_a_rename() {
+        let dir = scratch("rename");
+        let (path, old) = (dir.join("log"), dir.join("log.1"));
+        let logs = logs(&path);
+        let read = |path: &Path| std::fs::read_to_string(path).expect("the log is readable");
+        logs.logs[0].append(b"one\n");
+        assert_eq!(read(&path), "");
+        logs.flush();
+        assert_eq!(read(&path), "one\n");
+        logs.logs[0].append(b"two\n");
+        std::fs::rename(&path, &old).expect("renamed");
+        logs.reopen();
+        logs.logs[0].append(b"three\n");
+        logs.finish();
+        assert_eq!(read(&old), "one\ntwo\n");
+        assert_eq!(read(&path), "three\n");
+        logs.logs[0].append(&vec![b'x'; PIECE]);
+        assert_eq!(read(&path).len(), PIECE + 6);
+        std::fs::remove_dir_all(dir).expect("removed");
+    }
+
+    #[test]
+    fn a_busy_file_makes_nobody_wait_and_the_backlog_is_bounded() {
+        let dir = scratch("busy");
+        let path = dir.join("log");
+        let logs = logs(&path);
+        let busy = lock(&logs.logs[0].output);
+        for _ in 0..BACKLOG / PIECE + 5 {
+            logs.logs[0].append(&vec![b'x'; PIECE]);
+        }
+        assert_eq!(lock(&logs.logs[0].lines).bytes.len(), BACKLOG);
+        assert_eq!(lock(&logs.logs[0].lines).lost, 5);
+        drop(busy);
+        logs.finish();
+        assert_eq!(
+            std::fs::metadata(&path).expect("it exists").len(),
+            BACKLOG as u64
+        );
+        std::fs::remove_dir_all(dir).expect("removed");
+    }
+
+    #[test]
+    fn a_failing_file_is_noticed_and_costs_no_memory() {
+        let logs = logs(Path::new("/dev/full"));
+        logs.logs[0].append(b"lost\n");
+        logs.flush();
+        assert!(lock(&logs.logs[0].output).failing);
+        assert!(lock(&logs.logs[0].lines).bytes.is_empty());
+    }
+
+    #[test]
+    fn threads_do_not_mix_their_lines() {
+        let dir = scratch("threads");
+        let path = dir.join("log");
+        let logs = logs(&path);
+        std::thread::scope(|scope| {
+            for n in 0..4u8 {
+                let logs = &logs;
+                scope.spawn(move || {
+                    (0..2000).for_each(|_| {
+                        logs.logs[0].append(format!("{n}{n}{n}{n}\n").repeat(5).as_bytes())
+                    })
+                });
+            }
+        });
+        logs.finish();
+        let text = std::fs::read_to_string(&path).expect("the log is readable");
+        assert_eq!(text.lines().count(), 4 * 2000 * 5);
+        assert!(
+            text.lines()
+                .all(|l| l.len() == 4 && l.bytes().all(|b| Some(&b) == l.as_bytes().first()))
+        );
+        std::fs::remove_dir_all(dir).expect("removed");
+    }
+
+    #[test]
+    fn a_directory_that_is_missing_is_an_error_with_the_path() {
+        let format = LogFormat {
+            template: template("x"),
+            escape: LogEscape::Default,
+        };
+        let log = AccessLog {
+            path: "/nonexistent/log".into(),
+            format,
+        };
+        assert!(
+            AccessLogs::open(&[log]).is_err_and(|e| e.to_string().contains("/nonexistent/log"))
+        );
+    }
+}

@@ -1,1 +1,160 @@
 //! The error log: log and env_logger on stderr.
+//!
+//! A line is `2026-11-21T03:04:05.123Z error message`, or, when stderr is the journal of systemd, `<3>message`: the
+//! journal knows the time and reads the priority. Control bytes are escaped, for messages quote what strangers sent.
+
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::time::SystemTime;
+
+use log::{Level, LevelFilter};
+
+use super::calendar::Civil;
+
+/// Starts logging at this level, which `RUST_LOG` overrides. Panics become log lines too, unless `RUST_BACKTRACE` asks
+/// for more. A second call changes nothing.
+pub fn init(level: LevelFilter) {
+    let journal = std::env::var("JOURNAL_STREAM").is_ok_and(|text| is_stderr(&text));
+    let mut builder = env_logger::Builder::new();
+    builder
+        .filter_level(level)
+        .parse_env("RUST_LOG")
+        .format(move |out, record| {
+            let mut line = Vec::with_capacity(160);
+            compose(
+                record.level(),
+                &record.args().to_string(),
+                journal,
+                SystemTime::now(),
+                &mut line,
+            );
+            out.write_all(&line)
+        });
+    if builder.try_init().is_ok() {
+        log_panics();
+    }
+}
+
+/// Whether `DEVICE:INODE`, as systemd tells it, is stderr and not a stream of which we only inherited the variable.
+fn is_stderr(text: &str) -> bool {
+    let Some((device, inode)) = text.split_once(':') else {
+        return false;
+    };
+    let stderr = std::io::stderr()
+        .as_fd()
+        .try_clone_to_owned()
+        .map(std::fs::File::from);
+    stderr
+        .and_then(|file| file.metadata())
+        .is_ok_and(|meta| device.parse() == Ok(meta.dev()) && inode.parse() == Ok(meta.ino()))
+}
+
+fn log_panics() {
+    let usual = std::panic::take_hook();
+    let verbose = std::env::var_os("RUST_BACKTRACE").is_some_and(|text| text != "0");
+    std::panic::set_hook(Box::new(move |info| {
+        if verbose || !log::log_enabled!(Level::Error) {
+            return usual(info);
+        }
+        let thread = std::thread::current();
+        log::error!(
+            "thread {} {info}",
+            thread.name().unwrap_or("without a name")
+        );
+    }));
+}
+
+fn compose(level: Level, message: &str, journal: bool, now: SystemTime, line: &mut Vec<u8>) {
+    if journal {
+        line.extend_from_slice(priority(level));
+    } else {
+        Civil::utc(now).put_iso_millis(line);
+        line.push(b' ');
+        line.extend_from_slice(name(level).as_bytes());
+        line.push(b' ');
+    }
+    put_escaped(message, line);
+    line.push(b'\n');
+}
+
+fn name(level: Level) -> &'static str {
+    match level {
+        Level::Error => "error",
+        Level::Warn => "warn",
+        Level::Info => "info",
+        Level::Debug => "debug",
+        Level::Trace => "trace",
+    }
+}
+
+/// The priorities of syslog.
+fn priority(level: Level) -> &'static [u8] {
+    match level {
+        Level::Error => b"<3>",
+        Level::Warn => b"<4>",
+        Level::Info => b"<6>",
+        Level::Debug | Level::Trace => b"<7>",
+    }
+}
+
+/// One message stays one line and moves no cursor.
+fn put_escaped(message: &str, line: &mut Vec<u8>) {
+    if !message.contains(char::is_control) {
+        return line.extend_from_slice(message.as_bytes());
+    }
+    for c in message.chars() {
+        if c.is_control() {
+            line.extend(c.escape_default().map(|c| u8::try_from(c).unwrap_or(b'?'))); // ASCII by definition
+        } else {
+            line.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    fn line(level: Level, message: &str, journal: bool) -> String {
+        let mut out = Vec::new();
+        compose(
+            level,
+            message,
+            journal,
+            UNIX_EPOCH + Duration::from_millis(784_111_777_123),
+            &mut out,
+        );
+        String::from_utf8(out).expect("lines are UTF-8")
+    }
+
+    #[test]
+    fn a_line_has_time_level_and_message() {
+        assert_eq!(
+            line(Level::Error, "no socket", false),
+            "1994-11-06T08:49:37.123Z error no socket\n"
+        );
+    }
+
+    #[test]
+    fn the_journal_gets_a_priority_instead() {
+        assert_eq!(line(Level::Warn, "slow", true), "<4>slow\n");
+        assert_eq!(line(Level::Trace, "x", true), "<7>x\n");
+    }
+
+    #[test]
+    fn control_characters_do_not_reach_the_terminal() {
+        assert_eq!(
+            line(Level::Info, "a\nb\x1b[2Jä\u{9b}", true),
+            "<6>a\\nb\\u{1b}[2Jä\\u{9b}\n"
+        );
+    }
+
+    #[test]
+    fn another_stream_is_not_the_journal() {
+        assert!(!is_stderr("1:2"));
+        assert!(!is_stderr(""));
+        assert!(!is_stderr("x:y"));
+    }
+}

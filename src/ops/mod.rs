@@ -1,6 +1,10 @@
-//! Running the program: logging, the access log, signals, privileges, status, and the facts that variables speak of.
+//! Running the program: logging, the access log, signals, privileges, status, the facts that variables speak of, and
+//! the built-in application of `--demo`.
 
 pub mod accesslog;
+pub mod calendar;
+pub mod demo;
+pub mod escape;
 pub mod logging;
 pub mod privileges;
 pub mod vars;

@@ -1,21 +1,28 @@
 //! From the application's response head to the client's (R23 to R48, Z60): pure.
+//!
+//! The application decides what the response says; the gateway decides how it is framed. So its fields pass in order,
+//! but lengths, codings and everything about a connection are written anew.
+
+mod charset;
 
 use crate::config::Scgi;
-use crate::scgi::response::{Head, Length};
+use crate::http::status;
+use crate::scgi::decimal;
+use crate::scgi::response::{Head, Known, Length};
 
 /// What the rest of the delivery must know.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     pub status: u16,
-    /// How the body goes to the client.
+    /// How the body goes to the client; `Length(0)` when there is none.
     pub framing: Framing,
     /// How the application's body ends.
     pub length: Length,
-    /// The response has no body for this client (HEAD, 204, 304): the application's is not read.
+    /// The response has no body for this client (HEAD, 204, 205, 304): the application's is not read.
     pub bodyless: bool,
     /// The connection may be kept after this response.
     pub keep_alive: bool,
-    /// Hold nothing back: `--buffering off`, `X-Accel-Buffering: no` (or the reverse, `yes`).
+    /// Hold nothing back when `false`: `--buffering off`, `X-Accel-Buffering: no` (or the reverse, `yes`).
     pub buffering: bool,
     /// `text/event-stream`: not held back, whatever the setting.
     pub stream: bool,
@@ -43,7 +50,236 @@ pub struct Ask<'a> {
     pub date: &'a str,
 }
 
+/// Room for what is added to the application's fields: status line, Server, Date, framing, Connection.
+const OWN_ROOM: usize = 224;
+
 /// Writes the client's response head to `out` and says what follows.
-pub fn translate(_head: &Head, _settings: &Scgi, _ask: &Ask<'_>, _out: &mut Vec<u8>) -> Plan {
-    todo!()
+pub fn translate(head: &Head, settings: &Scgi, ask: &Ask<'_>, out: &mut Vec<u8>) -> Plan {
+    let (framing, announced) = frame(head, ask);
+    let wishes = Wishes::read(head, settings);
+    let plan = Plan {
+        status: head.status(),
+        framing,
+        length: head.length(),
+        bodyless: ask.is_head || is_bodyless(head.status()),
+        keep_alive: ask.keep_alive && framing != Framing::UntilClose,
+        buffering: wishes.buffering.unwrap_or(settings.buffering),
+        stream: wishes.stream,
+        limit_rate: wishes.limit_rate,
+    };
+    out.reserve(head.size() + OWN_ROOM);
+    write_status_line(plan.status, head.reason(), out);
+    write_server_and_date(head, settings, ask.date, out);
+    for (known, name, value) in head.known_fields() {
+        write_field(
+            plan.status,
+            settings,
+            (known, name, value),
+            wishes.charset,
+            out,
+        );
+    }
+    write_framing(announced, out);
+    write_connection(plan.keep_alive, ask.minor_version, out);
+    out.extend_from_slice(b"\r\n");
+    plan
 }
+
+/// Writes the head of a response that the gateway makes itself, with a body of `body_len` bytes of `content_type`.
+/// `fields` go between; they must be clean, and none of those that are written here.
+pub fn own(
+    status: u16,
+    content_type: Option<&str>,
+    body_len: u64,
+    fields: &[(&str, &[u8])],
+    ask: &Ask<'_>,
+    out: &mut Vec<u8>,
+) {
+    out.reserve(OWN_ROOM);
+    write_status_line(status, None, out);
+    push_field(b"Server", SERVER, out);
+    push_field(b"Date", ask.date.as_bytes(), out);
+    if let Some(content_type) = content_type.filter(|_| !is_bodyless(status)) {
+        push_field(b"Content-Type", content_type.as_bytes(), out);
+    }
+    for (name, value) in fields {
+        push_field(name.as_bytes(), value, out);
+    }
+    write_framing(length_line(status, Announced::Length(body_len)), out);
+    write_connection(ask.keep_alive, ask.minor_version, out);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// What the gateway calls itself; no version, which would only serve attackers.
+const SERVER: &[u8] = b"scgate";
+
+/// No content whatever the method (RFC 9110 15.3.5, 15.3.6, 15.4.5).
+pub(super) fn is_bodyless(status: u16) -> bool {
+    matches!(status, 204 | 205 | 304)
+}
+
+/// What the head says about the body, which for HEAD is not what follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Announced {
+    Nothing,
+    Length(u64),
+    Chunked,
+}
+
+/// How the body is framed, and what the head says about it.
+fn frame(head: &Head, ask: &Ask<'_>) -> (Framing, Announced) {
+    if is_bodyless(head.status()) {
+        return (
+            Framing::Length(0),
+            length_line(head.status(), Announced::Nothing),
+        );
+    }
+    match (head.length(), ask.is_head) {
+        (Length::Known(length), true) => (Framing::Length(0), Announced::Length(length)),
+        // RFC 9110 8.6 and 9.3.2: what a GET would say may be left out where it is not known without the body.
+        (_, true) => (Framing::Length(0), Announced::Nothing),
+        (Length::Known(length), false) => (Framing::Length(length), Announced::Length(length)),
+        (_, false) if ask.minor_version == 0 => (Framing::UntilClose, Announced::Nothing),
+        (_, false) => (Framing::Chunked, Announced::Chunked),
+    }
+}
+
+/// `otherwise`, but 204 and 304 say nothing, and a 205 says that it is empty (RFC 9112 6.3 takes only the first two for
+/// complete at the end of the head).
+fn length_line(status: u16, otherwise: Announced) -> Announced {
+    match status {
+        204 | 304 => Announced::Nothing,
+        205 => Announced::Length(0),
+        _ => otherwise,
+    }
+}
+
+/// What the application asks of the gateway about this response.
+#[derive(Default)]
+struct Wishes<'a> {
+    buffering: Option<bool>,
+    limit_rate: Option<u64>,
+    charset: Option<&'a [u8]>,
+    stream: bool,
+}
+
+impl<'a> Wishes<'a> {
+    fn read(head: &'a Head, settings: &Scgi) -> Wishes<'a> {
+        let ignore = &settings.ignore;
+        let mut wishes = Wishes::default();
+        for (known, _, value) in head.known_fields() {
+            match known {
+                Known::ContentType => {
+                    wishes.stream =
+                        charset::media_type(value).eq_ignore_ascii_case(b"text/event-stream")
+                }
+                // The last copy that makes sense holds; the manual knows only one.
+                Known::AccelBuffering if !ignore.buffering => {
+                    wishes.buffering = yes_or_no(value).or(wishes.buffering)
+                }
+                Known::AccelLimitRate if !ignore.limit_rate => {
+                    wishes.limit_rate = decimal::parse(value)
+                }
+                Known::AccelCharset if !ignore.charset => wishes.charset = charset::usable(value),
+                _ => {}
+            }
+        }
+        wishes
+    }
+}
+
+/// R45.
+fn yes_or_no(value: &[u8]) -> Option<bool> {
+    if value.eq_ignore_ascii_case(b"yes") {
+        return Some(true);
+    }
+    value.eq_ignore_ascii_case(b"no").then_some(false)
+}
+
+fn write_status_line(status: u16, reason: Option<&[u8]>, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    decimal::push(u64::from(status), out);
+    // The space belongs to the line even where no reason follows (RFC 9112 4).
+    out.push(b' ');
+    out.extend_from_slice(reason.unwrap_or(status::reason(status).as_bytes()));
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Our own Server and Date, unless the application's go through (R24): they do when it sent them and they are not hidden.
+fn write_server_and_date(head: &Head, settings: &Scgi, date: &str, out: &mut Vec<u8>) {
+    let (mut server, mut dated) = (false, false);
+    for (known, _, _) in head.known_fields() {
+        server |= known == Known::Server;
+        dated |= known == Known::Date;
+    }
+    if !server || is_hidden(&settings.hidden, b"server") {
+        push_field(b"Server", SERVER, out);
+    }
+    if !dated || is_hidden(&settings.hidden, b"date") {
+        push_field(b"Date", date.as_bytes(), out);
+    }
+}
+
+/// One field of the application, unless it is written anew, hidden, or about content that this status does not have.
+fn write_field(
+    status: u16,
+    settings: &Scgi,
+    (known, name, value): (Known, &[u8], &[u8]),
+    charset: Option<&[u8]>,
+    out: &mut Vec<u8>,
+) {
+    match known {
+        Known::ContentLength | Known::TransferEncoding | Known::HopByHop => return,
+        Known::ContentType if is_bodyless(status) => return,
+        _ if is_hidden(&settings.hidden, name) => return,
+        _ => {}
+    }
+    match charset {
+        Some(charset) if known == Known::ContentType => {
+            out.extend_from_slice(name);
+            out.extend_from_slice(b": ");
+            charset::replace(value, charset, out);
+            out.extend_from_slice(b"\r\n");
+        }
+        _ => push_field(name, value, out),
+    }
+}
+
+fn push_field(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(name);
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn write_framing(announced: Announced, out: &mut Vec<u8>) {
+    match announced {
+        Announced::Nothing => {}
+        Announced::Length(length) => {
+            out.extend_from_slice(b"Content-Length: ");
+            decimal::push(length, out);
+            out.extend_from_slice(b"\r\n");
+        }
+        Announced::Chunked => push_field(b"Transfer-Encoding", b"chunked", out),
+    }
+}
+
+/// HTTP/1.1 keeps a connection unless told otherwise, HTTP/1.0 closes it unless told otherwise (RFC 9112 9.3).
+fn write_connection(keep_alive: bool, minor_version: u8, out: &mut Vec<u8>) {
+    match (keep_alive, minor_version) {
+        (false, _) => push_field(b"Connection", b"close", out),
+        (true, 0) => push_field(b"Connection", b"keep-alive", out),
+        (true, _) => {}
+    }
+}
+
+/// Whether `name` is among the sorted, lowercased names in `hidden`.
+fn is_hidden(hidden: &[String], name: &[u8]) -> bool {
+    let lowered = |byte: &u8| byte.to_ascii_lowercase();
+    hidden
+        .binary_search_by(|have| have.bytes().cmp(name.iter().map(lowered)))
+        .is_ok()
+}
+
+#[cfg(test)]
+mod tests;

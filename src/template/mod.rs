@@ -99,18 +99,29 @@ impl Template {
     ///
     /// # Errors
     /// An unknown variable, an unclosed `${`, or a `$` that starts no name.
-    pub fn parse(text: &str, map: &dyn Fn(&str) -> Option<usize>) -> Result<Template, TemplateError> {
+    pub fn parse(
+        text: &str,
+        map: &dyn Fn(&str) -> Option<usize>,
+    ) -> Result<Template, TemplateError> {
         parse::parse(text, map)
     }
 
     /// A template that is one variable.
     pub fn var(var: Var) -> Template {
-        Template { parts: Box::new([Part::Var(var)]) }
+        Template {
+            parts: Box::new([Part::Var(var)]),
+        }
     }
 
     /// A template without variables.
     pub fn text(text: &[u8]) -> Template {
-        Template { parts: if text.is_empty() { Box::new([]) } else { Box::new([Part::Text(text.into())]) } }
+        Template {
+            parts: if text.is_empty() {
+                Box::new([])
+            } else {
+                Box::new([Part::Text(text.into())])
+            },
+        }
     }
 
     /// The value, where it holds no variable.

@@ -1,0 +1,72 @@
+//! The workers: a fixed pool of threads, each with one exchange at a time, in straight-line blocking code.
+//!
+//! [`pool`] has the threads and the queue; [`exchange`] is the script of one exchange: choose an address, connect, send
+//! ([`send`]), read the head ([`receive`]), deliver ([`deliver`]), and what becomes of its faults ([`report`]). A worker
+//! writes to the client through the exchange's [`crate::sink::Sink`] and never touches the poll.
+#![forbid(unsafe_code)]
+
+pub mod deliver;
+pub mod exchange;
+pub mod pool;
+pub mod receive;
+pub mod report;
+pub mod send;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::buffer::memory::Memory;
+use crate::config::Config;
+use crate::http::date::HttpDate;
+use crate::ops::accesslog::AccessLogs;
+use crate::upstream::Rotation;
+
+/// What all threads share. Made once, before they start, and never dropped.
+pub struct Shared {
+    pub config: &'static Config,
+    pub memory: &'static Memory,
+    pub rotation: Rotation,
+    pub logs: AccessLogs,
+}
+
+/// What a thread keeps between requests so as not to make it anew: two buffers and the date.
+#[derive(Debug)]
+pub struct Desk {
+    /// The request as it goes to the application.
+    pub request: Vec<u8>,
+    /// The response head as it goes to the client.
+    pub head: Vec<u8>,
+    second: u64,
+    date: HttpDate,
+}
+
+/// A buffer that grew past this in one exchange is given back, in bytes.
+const DESK_KEEPS: usize = 16 * 1024;
+
+impl Desk {
+    pub fn new() -> Desk {
+        Desk {
+            request: Vec::new(),
+            head: Vec::new(),
+            second: 0,
+            date: HttpDate::new(0),
+        }
+    }
+
+    /// Empties the buffers for the next exchange.
+    pub fn clear(&mut self) {
+        for buffer in [&mut self.request, &mut self.head] {
+            buffer.clear();
+            buffer.shrink_to(DESK_KEEPS);
+        }
+    }
+
+    /// The date for a response head; formatted once a second.
+    pub fn date(&mut self, wall: SystemTime) -> HttpDate {
+        let second = wall.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+        if second != self.second {
+            self.second = second;
+            self.date = HttpDate::new(second);
+        }
+        self.date
+    }
+}

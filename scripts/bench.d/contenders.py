@@ -1,0 +1,248 @@
+"""The gateways that are compared: how each is configured, started and asked for its version."""
+
+import dataclasses
+import grp
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import time
+
+import procs
+
+MODULES = "/usr/lib/apache2/modules"
+SCGI_PARAMS = ("CONTENT_LENGTH $content_length", "SCGI 1", "REQUEST_METHOD $request_method", "REQUEST_URI $request_uri",
+               "QUERY_STRING $query_string", "CONTENT_TYPE $content_type", "DOCUMENT_URI $document_uri",
+               "DOCUMENT_ROOT $document_root", "SERVER_PROTOCOL $server_protocol", "REQUEST_SCHEME $scheme",
+               "REMOTE_ADDR $remote_addr", "REMOTE_PORT $remote_port", "SERVER_PORT $server_port",
+               "SERVER_NAME $server_name")
+NGINX = """{user}
+daemon off; worker_processes 1; pid {dir}/nginx.pid; error_log {dir}/error.log error;
+events {{ worker_connections {connections}; }}
+http {{
+    access_log off; sendfile on; keepalive_requests 1000000000; keepalive_timeout 300; client_max_body_size 0;
+    client_body_temp_path {dir}/body; scgi_temp_path {dir}/scgi; proxy_temp_path {dir}/proxy;
+    fastcgi_temp_path {dir}/fastcgi; uwsgi_temp_path {dir}/uwsgi;
+    server {{ listen 127.0.0.1:{port}; root {dir};
+        location / {{ scgi_pass unix:{backend}; {params} {tuning} }} }}
+}}
+"""
+LIGHTTPD = """server.modules = ( "mod_scgi" )
+server.bind = "127.0.0.1"
+server.port = {port}
+server.document-root = "{dir}"
+server.upload-dirs = ( "{dir}" )
+server.errorlog = "{dir}/error.log"
+server.max-fds = {descriptors}
+server.max-connections = {connections}
+server.max-keep-alive-requests = 65535
+server.max-keep-alive-idle = 300
+server.max-request-size = 0
+{tuning}
+scgi.server = ( "/" => (( "socket" => "{backend}", "check-local" => "disable" )) )
+"""
+APACHE = """ServerRoot {dir}
+PidFile {dir}/apache.pid
+DefaultRuntimeDir {dir}
+ErrorLog {dir}/error.log
+LogLevel error
+{modules}
+{user}
+Listen 127.0.0.1:{port}
+ServerName localhost
+ServerLimit {processes}
+StartServers {processes}
+ThreadLimit 128
+ThreadsPerChild 128
+MaxRequestWorkers {threads}
+MinSpareThreads 1
+MaxSpareThreads {threads}
+MaxConnectionsPerChild 0
+AsyncRequestWorkerFactor 32
+KeepAlive On
+MaxKeepAliveRequests 0
+KeepAliveTimeout 300
+ProxyPass "/" "unix:{backend}|scgi://localhost/"
+"""
+
+
+def account():
+    """The account for Apache, which does not serve as root. The others stay what they were started as, like scgate."""
+    for name in ("www-data", "http", "nobody"):
+        try:
+            user = pwd.getpwnam(name)
+            return name, grp.getgrgid(user.pw_gid).gr_name
+        except KeyError:
+            continue
+    raise SystemExit("bench: no account www-data or nobody to run Apache as")
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def first_line(argv):
+    out = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout.strip()
+    return out.splitlines()[0] if out else "unknown version"
+
+
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """How large a contender is started."""
+    name: str
+    connections: int    # client connections it must be able to hold; some reserve memory for each
+    wide: bool          # must have 500 requests in work at once; otherwise 64
+
+
+NORMAL = Form("normal", 8192, False)
+WIDE = Form("wide", 8192, True)
+SMALL = Form("small", 2048, False)      # for memory: 1000 connections, each with one to the application
+
+
+class Contender:
+    """One gateway. `note` says what it was told that matters."""
+
+    program = None      # the executable's name
+    package = None      # the Debian package that brings it
+    note = ""
+    tuned = False       # has other buffers than the distributed ones
+
+    def __init__(self, name):
+        self.name = name
+        self.child = None
+        self.port = None
+
+    def path(self):
+        return shutil.which(self.program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/local/sbin")
+
+    def start(self, base, backend, form):
+        home = os.path.join(base, f"{self.name}-{form.name}")
+        shutil.rmtree(home, ignore_errors=True)     # left by an earlier start
+        os.mkdir(home)
+        os.chmod(home, 0o1777)      # Apache writes with its own account
+        self.port = free_port()
+        self.log = os.path.join(home, "output")
+        self.child = procs.spawn(self.command(home, backend, form), self.log)
+        self.await_port(home)
+
+    def await_port(self, home):
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline and self.child.poll() is None:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                time.sleep(0.2)     # let it finish starting its processes and threads
+                return
+            except OSError:
+                time.sleep(0.02)
+        words = ""
+        for name in ("output", "error.log"):
+            if os.path.exists(os.path.join(home, name)):
+                with open(os.path.join(home, name), errors="replace") as f:
+                    words += f.read()[-1500:]
+        self.stop()
+        raise RuntimeError(f"{self.name} did not start: {words.strip() or 'it said nothing'}")
+
+    def stop(self):
+        if self.child:
+            procs.stop(self.child)
+        self.child = None
+
+    def pids(self):
+        return procs.tree(self.child.pid)
+
+    def write(self, home, name, text):
+        path = os.path.join(home, name)
+        with open(path, "w") as f:
+            f.write(text)
+        return path
+
+
+class Scgate(Contender):
+    program = "scgate"
+
+    def __init__(self, name, binary, workers, wide_workers, extra):
+        super().__init__(name)
+        self.binary, self.workers, self.wide_workers, self.extra = binary, workers, wide_workers, extra
+        self.note = f"--workers {workers}"
+
+    def path(self):
+        return self.binary if os.access(self.binary, os.X_OK) else None
+
+    def version(self):
+        return first_line([self.binary, "-V"])
+
+    def command(self, home, backend, form):
+        return [self.binary, "--listen", f"127.0.0.1:{self.port}",
+                "--workers", str(self.wide_workers if form.wide else self.workers),
+                "--connections", str(form.connections),
+                "--client-max-body-size", "0", "--keepalive-requests", "1000000000", "--keepalive-timeout", "300",
+                "--temp-path", os.path.join(home, "temp"), *self.extra, "--pass", f"unix:{backend}"]
+
+
+class Nginx(Contender):
+    program, package, tuning = "nginx", "nginx-light", ""
+    note = "1 worker process, buffers as distributed"
+
+    def version(self):
+        return first_line([self.path(), "-v"])
+
+    def command(self, home, backend, form):
+        user = "user root;" if os.geteuid() == 0 else ""
+        params = " ".join(f"scgi_param {p};" for p in SCGI_PARAMS)
+        conf = self.write(home, "nginx.conf", NGINX.format(user=user, dir=home, port=self.port, backend=backend,
+                                                           params=params, connections=form.connections,
+                                                           tuning=self.tuning))
+        return [self.path(), "-p", home, "-c", conf, "-e", os.path.join(home, "error.log")]
+
+
+class NginxTuned(Nginx):
+    tuned = True
+    tuning = "scgi_buffer_size 16k; scgi_buffers 16 64k; scgi_busy_buffers_size 512k; scgi_max_temp_file_size 0; " \
+             "client_body_buffer_size 1m;"
+    note = "1 worker process, 16 buffers of 64k, no temp files, uploads up to 1m in memory"
+
+
+class Lighttpd(Contender):
+    program, package, tuning = "lighttpd", "lighttpd", ""
+    note = "1 process, as distributed: takes in the whole response before it sends"
+
+    def version(self):
+        return first_line([self.path(), "-v"])
+
+    def command(self, home, backend, form):
+        conf = self.write(home, "lighttpd.conf", LIGHTTPD.format(dir=home, port=self.port, backend=backend,
+                                                                 connections=form.connections, tuning=self.tuning,
+                                                                 descriptors=2 * form.connections))
+        return [self.path(), "-D", "-f", conf]
+
+
+class LighttpdTuned(Lighttpd):
+    tuned = True
+    tuning = "server.stream-response-body = 2"
+    note = "1 process, server.stream-response-body = 2"
+
+
+class Apache(Contender):
+    program, package = "apache2", "apache2-bin"
+    note = "event MPM, 1 process of 128 threads (8 for 500 clients)"
+
+    def version(self):
+        return first_line([self.path(), "-v"]).replace("Server version: ", "")
+
+    def command(self, home, backend, form):
+        names = ("mpm_event", "authz_core", "proxy", "proxy_scgi", "unixd")
+        modules = "\n".join(f"LoadModule {n}_module {MODULES}/mod_{n}.so" for n in names
+                            if os.path.exists(f"{MODULES}/mod_{n}.so"))
+        user = "User {}\nGroup {}".format(*account()) if os.geteuid() == 0 else ""
+        processes = 8 if form.wide else 1
+        conf = self.write(home, "apache.conf", APACHE.format(dir=home, modules=modules, user=user, port=self.port,
+                                                             backend=backend, processes=processes,
+                                                             threads=128 * processes))
+        return [self.path(), "-DFOREGROUND", "-d", home, "-f", conf]
+
+
+PEERS = {"nginx": Nginx, "nginx-tuned": NginxTuned, "lighttpd": Lighttpd, "lighttpd-tuned": LighttpdTuned,
+         "apache": Apache}

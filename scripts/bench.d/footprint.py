@@ -1,0 +1,109 @@
+"""Memory: idle, under load, for each idle connection; and what a gateway takes on disk."""
+
+import dataclasses
+import os
+import socket
+import threading
+import time
+
+import contenders
+import procs
+import workloads
+
+IDLE_CONNECTIONS = 1000
+GET = b"GET /13 HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench\r\n\r\n"
+
+
+@dataclasses.dataclass
+class Footprint:
+    """Bytes, except threads and processes."""
+    idle: int
+    idle_private: int
+    loaded: int
+    after: int
+    per_connection: float
+    processes: int
+    threads: int
+    binary: int
+    mapped: int
+
+
+def complete(got):
+    """Whether `got` is a whole answer. Apache turns Content-Length into chunks whenever it likes."""
+    head, _, body = got.partition(b"\r\n\r\n")
+    if got and not got.startswith(b"HTTP/1.1 200 "[:len(got)]):
+        raise RuntimeError(f"answered {got!r}")
+    return body.endswith(b"0\r\n\r\n" if b"chunked" in head else workloads.HELLO)
+
+
+def ask(sock):
+    """One keep-alive request for 13 bytes, and its answer to the end."""
+    sock.sendall(GET)
+    got = b""
+    while not complete(got):
+        more = sock.recv(4096)
+        if not more:
+            raise RuntimeError(f"connection closed after {got!r}")
+        got += more
+
+
+def connect(port):
+    sock = socket.create_connection(("127.0.0.1", port), 10)
+    ask(sock)
+    return sock
+
+
+def loaded_peak(contender, seconds):
+    """The largest PSS seen while wrk runs the 13-byte workload."""
+    pids, done, seen = contender.pids(), threading.Event(), [0]
+
+    def watch():
+        while not done.wait(0.2):
+            seen.append(procs.memory(pids)[0])
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        workloads.wrk(workloads.WORKLOADS[0], contender.port, seconds)
+    finally:
+        done.set()
+        watcher.join()
+    return max(seen)
+
+
+def per_connection(contender):
+    """What an idle keep-alive connection costs once it was served. They are opened one by one, so no pool grows."""
+    connect(contender.port).close()
+    time.sleep(0.3)
+    pids, held = contender.pids(), []
+    before = procs.memory(pids)[0]
+    try:
+        for _ in range(IDLE_CONNECTIONS):
+            held.append(connect(contender.port))
+        time.sleep(1)
+        return (procs.memory(pids)[0] - before) / IDLE_CONNECTIONS
+    finally:
+        for sock in held:
+            sock.close()
+
+
+def measure(contender, base, backend, seconds):
+    """Starts the contender alone, as pages shared between contenders would make each look smaller.
+
+    It is started again for the idle connections: memory kept from the load would hide what these need."""
+    try:
+        contender.start(base, backend, contenders.SMALL)
+        time.sleep(0.5)
+        pids = contender.pids()
+        idle, private = procs.memory(pids)
+        threads = sum(len(os.listdir(f"/proc/{pid}/task")) for pid in pids)
+        mapped = procs.mapped_files(pids[0])
+        loaded = loaded_peak(contender, seconds)
+        time.sleep(0.5)
+        after = procs.memory(pids)[0]
+        contender.stop()
+        contender.start(base, backend, contenders.SMALL)
+        return Footprint(idle, private, loaded, after, per_connection(contender), len(pids), threads,
+                         os.path.getsize(os.path.realpath(contender.path())), mapped)
+    finally:
+        contender.stop()

@@ -1,0 +1,135 @@
+"""The workloads, the check that a contender serves each one right, and one timed round with wrk."""
+
+import dataclasses
+import http.client
+import json
+import os
+import subprocess
+import time
+
+import procs
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+HELLO = b"Hello, world\n"
+UPLOAD = 1 << 20
+PATIENCE = 30       # seconds that one request may take before wrk counts an error
+
+
+@dataclasses.dataclass(frozen=True)
+class Workload:
+    name: str
+    title: str
+    path: str
+    size: int           # bytes of the response body
+    clients: int
+    goal: float         # CPU per request, as a part of the best peer's, that scgate aims at
+    close: bool = False
+    upload: int = 0
+    wide: bool = False  # needs a gateway that can hold 500 requests at once
+
+    @property
+    def bulky(self):
+        """Few and long requests: the unfinished ones at the end count by their bytes."""
+        return self.size >= 1 << 20
+
+
+WORKLOADS = [
+    Workload("13", "13-byte responses, 64 keep-alive clients", "/13", 13, 64, 0.75),
+    Workload("16k", "16 KiB responses, 64 keep-alive clients", "/16k", 16 << 10, 64, 0.75),
+    Workload("1m", "1 MiB responses, 16 keep-alive clients", "/1m", 1 << 20, 16, 0.5),
+    Workload("64m", "64 MiB responses, 4 keep-alive clients", "/64m", 64 << 20, 4, 0.5),
+    Workload("close", "13-byte responses, 64 clients, a connection per request", "/13", 13, 64, 0.75, close=True),
+    Workload("one", "13-byte responses, 1 keep-alive client", "/13", 13, 1, 0.75),
+    Workload("upload", "uploads of 1 MiB, 16 keep-alive clients", "/upload", 7, 16, 0.5, upload=UPLOAD),
+    Workload("sleep50", "an application that takes 50 ms, 500 keep-alive clients", "/sleep50", 13, 500, 1.0, wide=True),
+]
+
+
+def expected(workload):
+    """The body that the backend sends: see the head of backend.c."""
+    if workload.upload:
+        return str(workload.upload).encode()
+    if workload.size == len(HELLO):
+        return HELLO
+    block = b"".join(b"%07x\n" % i for i in range(min(workload.size, 1 << 20) // 8))
+    return block * (workload.size // len(block))
+
+
+def check(workload, port):
+    """Raises AssertionError unless what serves `port` does the workload byte for byte, twice on one connection."""
+    conn = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    right = expected(workload)
+    for _ in range(1 if workload.close else 2):
+        began = time.monotonic()
+        conn.request("POST" if workload.upload else "GET", workload.path, body=b"x" * workload.upload or None,
+                     headers={"Connection": "close"} if workload.close else {})
+        answer = conn.getresponse()
+        body = answer.read()
+        took = time.monotonic() - began
+        assert answer.status == 200, f"status {answer.status}"
+        assert len(body) == len(right), f"{len(body)} bytes of body instead of {len(right)}"
+        assert body == right, "the body's bytes are wrong"
+        assert answer.will_close == workload.close, "closes" if answer.will_close else "does not close"
+        if workload.name == "sleep50":
+            assert 0.05 <= took < 1, f"took {took:.3f} s"
+    conn.close()
+
+
+@dataclasses.dataclass
+class Round:
+    """What one timed run gave."""
+    rate: float             # requests a second
+    cpu: float              # CPU microseconds of the gateway a request
+    user: float             # the part of it that was spent in user mode, 0 to 1
+    p99: float              # milliseconds
+    errors: int
+    wrk_busy: float         # of one processor
+    backend_busy: float     # of one backend process
+    others: float           # processors kept busy by anything else on the machine
+
+
+def wrk(workload, port, seconds):
+    """Runs wrk; returns its results and the CPU seconds it took itself."""
+    threads = 1 if (os.cpu_count() or 1) <= 2 or workload.clients == 1 else 2
+    argv = ["wrk", f"-t{threads}", f"-c{workload.clients}", f"-d{seconds}s", f"--timeout={PATIENCE}s", "--latency",
+            "-s", os.path.join(HERE, "load.lua"), f"http://127.0.0.1:{port}{workload.path}"]
+    if workload.close:
+        argv[1:1] = ["-H", "Connection: close"]
+    log = os.path.join(os.environ["BENCH_TEMP"], "wrk.out")
+    if os.path.exists(log):
+        os.unlink(log)
+    child = procs.spawn(argv, log, env={**os.environ, "BENCH_UPLOAD": str(workload.upload)})
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    procs.forget(child)
+    with open(log) as f:
+        text = f.read()
+    lines = [line for line in text.splitlines() if line.startswith("RESULT ")]
+    if not lines:
+        raise RuntimeError(f"wrk failed: {text.strip()}")
+    return json.loads(lines[0][len("RESULT "):]), usage.ru_utime + usage.ru_stime
+
+
+def timed_round(workload, contender, backend_pids, seconds):
+    pids = contender.pids()
+    cpu0, split0 = procs.settled_cpu(pids), procs.cpu_split(pids)
+    back0, busy0, began = procs.cpu(backend_pids), procs.machine_busy(), time.monotonic()
+    result, wrk_cpu = wrk(workload, contender.port, seconds)
+    back, busy, took = procs.cpu(backend_pids) - back0, procs.machine_busy() - busy0, time.monotonic() - began
+    in_time = procs.cpu(pids) - cpu0
+    used, split = procs.settled_cpu(pids) - cpu0, procs.cpu_split(pids)
+    user, system = split[0] - split0[0], split[1] - split0[1]
+    # A head has about 150 bytes; of 1 MiB and more that is nothing.
+    requests = result["bytes"] / (workload.size + 150) if workload.bulky else result["requests"]
+    if not requests:
+        raise RuntimeError("no request was answered")
+    spent = result["micros"] / 1e6
+    return Round(requests / spent, used * 1e6 / requests, user / max(user + system, 0.01), result["p99"] / 1000,
+                 result["socket_errors"] + result["status_errors"], wrk_cpu / spent,
+                 back / spent / len(backend_pids), max(0.0, busy - in_time - back - wrk_cpu) / took)
+
+
+def version():
+    """wrk's, as it prints it."""
+    text = subprocess.run(["wrk", "-v"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+    return text.split("[")[0].strip() or "wrk"

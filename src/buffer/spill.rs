@@ -1,0 +1,124 @@
+//! Temp files: where bytes go that memory has no room for. A file has no name once it is open, so nothing is left
+//! behind by a crash and nobody else can open it (mode 0600, created exclusively; rules B12 and B13).
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::sys;
+
+/// Names already in use are skipped, but not for ever: a directory full of strangers' files is an error.
+const ATTEMPTS: usize = 1000;
+
+/// The counter that file names are made of.
+static NEXT: AtomicUsize = AtomicUsize::new(0);
+
+/// Opens a new, empty, nameless file below `dir`. `levels` are the digits of up to three directory levels.
+///
+/// # Errors
+/// As open(2) and mkdir(2): the directory is missing, not writable, or the disk is full.
+pub fn open(dir: &Path, levels: &[u8]) -> io::Result<File> {
+    if levels.is_empty() {
+        // No name is ever visible where the system can do it; anything it can not do is tried by name.
+        if let Ok(file) = sys::unnamed_file(dir) {
+            return Ok(file);
+        }
+    }
+    let base = std::process::id() as usize % 10_000 * 100_000;
+    for _ in 0..ATTEMPTS {
+        let number = base.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = path_for(dir, levels, number);
+        match create(&path) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => continue,
+            Err(e) if e.kind() == io::ErrorKind::NotFound && !levels.is_empty() => {
+                make_levels(dir, &path)?;
+                match create(&path) {
+                    Err(e) if e.kind() == io::ErrorKind::AlreadyExists => continue,
+                    other => return other,
+                }
+            }
+            other => return other,
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    std::fs::remove_file(path)?;
+    Ok(file)
+}
+
+/// The directories between `dir`, which the operator provides, and the file.
+fn make_levels(dir: &Path, path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(parent) if parent != dir && dir.is_dir() => {
+            DirBuilder::new().recursive(true).mode(0o700).create(parent)
+        }
+        _ => Err(io::ErrorKind::NotFound.into()),
+    }
+}
+
+/// `levels` 1 2 put number 0000012345 at `5/34/0000012345`: taken from the end of the name (B12).
+fn path_for(dir: &Path, levels: &[u8], number: usize) -> PathBuf {
+    let name = format!("{number:010}");
+    let mut path = dir.to_path_buf();
+    let mut end = name.len();
+    for &digits in levels {
+        let start = end.saturating_sub(usize::from(digits));
+        path.push(&name[start..end]);
+        end = start;
+    }
+    path.push(name);
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::MetadataExt;
+
+    fn scratch(name: &str) -> PathBuf {
+        let dir = std::env::temp_dir().join(format!("scgate-spill-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        dir
+    }
+
+    #[test]
+    fn levels_are_taken_from_the_end_of_the_name() {
+        let path = path_for(Path::new("/t"), &[1, 2], 12345);
+        assert_eq!(path, Path::new("/t/5/34/0000012345"));
+        assert_eq!(
+            path_for(Path::new("/t"), &[], 7),
+            Path::new("/t/0000000007")
+        );
+    }
+
+    #[test]
+    fn a_file_has_no_name_and_no_rights_for_others() {
+        for levels in [&[][..], &[1, 2][..]] {
+            let dir = scratch(&format!("mode{}", levels.len()));
+            let file = open(&dir, levels).unwrap();
+            let meta = file.metadata().unwrap();
+            assert_eq!(meta.mode() & 0o777, 0o600);
+            assert_eq!(meta.nlink(), 0);
+            std::fs::remove_dir_all(dir).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_missing_directory_is_an_error_and_is_not_made() {
+        let dir = scratch("gone").join("missing");
+        assert!(open(&dir, &[]).is_err());
+        assert!(open(&dir, &[2]).is_err());
+        assert!(!dir.exists());
+        std::fs::remove_dir_all(dir.parent().unwrap()).unwrap();
+    }
+}

@@ -1,0 +1,112 @@
+//! The application and the connection to it.
+
+use crate::cli::table::{Flag, LOCATION, ROW, Role, Topic};
+use crate::cli::values::{bind, on_off, pass, put, socket_buffer, wait};
+
+const BASE: Flag = Flag {
+    topic: Topic::Scgi,
+    ..ROW
+};
+
+pub const FLAGS: &[Flag] = &[
+    Flag {
+        long: "pass",
+        short: Some('p'),
+        arg: "ADDRESS",
+        levels: LOCATION,
+        brief: "pass requests to the SCGI application at ADDRESS",
+        manual: "Passes requests to the SCGI application at `ADDRESS`, which is `host:port`, `[IPv6]:port` or \
+            `unix:/path`. A port is required, for SCGI has no usual one. A name is resolved once, at start, and \
+            all its addresses are used in turn; a name that does not resolve stops the start.\n\n\
+            The value may contain variables. It is then evaluated for each request.",
+        role: Role::Set(|s, v| put(&mut s.pass, pass(v))),
+        ..BASE
+    },
+    Flag {
+        long: "bind",
+        arg: "ADDRESS",
+        default: "off",
+        brief: "connect to the application from this local address",
+        manual: "Connects from this local address, with a port where one is given. The address may come from variables; \
+            an empty result means that the system chooses. The family of the address decides which of the application's \
+            addresses can be used. A second word `transparent` permits an address that is not local, such as \
+            `$remote_addr`, by IP_TRANSPARENT; this needs root or CAP_NET_RAW and a route that leads the answers back. \
+            The value `off` cancels what an outer level has set.",
+        role: Role::Set(|s, v| put(&mut s.bind, bind(v))),
+        ..BASE
+    },
+    Flag {
+        long: "socket-keepalive",
+        arg: "on|off",
+        default: "off",
+        brief: "SO_KEEPALIVE on connections to the application",
+        manual: "Sets SO_KEEPALIVE on connections to the application, so that the system notices when a peer has vanished.",
+        role: Role::Set(|s, v| put(&mut s.socket_keepalive, on_off(v))),
+        ..BASE
+    },
+    Flag {
+        long: "socket-rcvbuf",
+        arg: "SIZE",
+        default: "0",
+        brief: "receive buffer of connections to the application",
+        manual: "Sets SO_RCVBUF on connections to the application. The value `0` leaves it to the system.",
+        role: Role::Set(|s, v| put(&mut s.socket_rcvbuf, socket_buffer(v))),
+        ..BASE
+    },
+    Flag {
+        long: "socket-sndbuf",
+        arg: "SIZE",
+        default: "0",
+        brief: "send buffer of connections to the application",
+        manual: "Sets SO_SNDBUF on connections to the application. The value `0` leaves it to the system.",
+        role: Role::Set(|s, v| put(&mut s.socket_sndbuf, socket_buffer(v))),
+        ..BASE
+    },
+    Flag {
+        long: "connect-timeout",
+        arg: "TIME",
+        default: "60s",
+        brief: "how long connecting to the application may take",
+        manual: "How long it may take to establish a connection to the application. On a Unix socket this includes the \
+            wait for a place in its queue. The client then gets 504.",
+        role: Role::Set(|s, v| put(&mut s.connect_timeout, wait(v))),
+        ..BASE
+    },
+    Flag {
+        long: "send-timeout",
+        arg: "TIME",
+        default: "60s",
+        brief: "longest wait between two writes to the application",
+        manual: "How long the application may take none of the request's bytes. It is an idle time between two successful \
+            writes, not a limit on the whole request. The client then gets 504.",
+        role: Role::Set(|s, v| put(&mut s.send_timeout, wait(v))),
+        ..BASE
+    },
+    Flag {
+        long: "read-timeout",
+        arg: "TIME",
+        default: "60s",
+        brief: "longest wait between two reads from the application",
+        manual: "How long the application may send nothing. It is an idle time between two successful reads, in the head \
+            of the response as in its body. Before the head is complete the client gets 504; later its connection is cut.",
+        role: Role::Set(|s, v| put(&mut s.read_timeout, wait(v))),
+        ..BASE
+    },
+    Flag {
+        long: "ignore-client-abort",
+        arg: "on|off",
+        default: "off",
+        brief: "let the application finish when the client has gone",
+        manual: "With `off` a client that goes away ends the exchange with the application at once. With `on` the \
+            application's response is read to its end.",
+        role: Role::Set(|s, v| put(&mut s.ignore_client_abort, on_off(v))),
+        ..BASE
+    },
+    Flag {
+        long: "preset",
+        arg: "rtorrent|uwsgi|fossil|cgi",
+        brief: "a named set of flags for one kind of application",
+        manual: "Sets what one kind of application is known to need. Flags that are given themselves go before it.",
+        ..BASE
+    },
+];

@@ -1,0 +1,240 @@
+//! `-T`: the settings that hold in every scope, as flags with their origin.
+
+use crate::config::{Config, Handler, Location, Scgi};
+
+use super::resolve::PAGE;
+use super::scopes::{LocationScope, Said, Scope, ServerScope, Tree};
+use super::table::{self, Flag, Role, Topic};
+use super::words::shell_quote;
+
+const HEAD: &str = concat!(
+    "# scgate ",
+    env!("CARGO_PKG_VERSION"),
+    ": every setting that holds, with its origin.\n\
+     # In a shell with arrays: flags=( ... these lines ... ); scgate \"${flags[@]}\"\n"
+);
+
+/// A level with its name, innermost first in a list of them.
+type Level<'a> = (&'a Scope, &'static str);
+
+/// The whole listing.
+pub fn print(tree: &Tree, config: &Config) -> String {
+    let mut out = HEAD.to_owned();
+    out.push_str("\n# the process\n");
+    let http: Level = (&tree.http, "http");
+    let process = |flag: &Flag| flag.levels.http && !flag.levels.server && !flag.levels.location;
+    section(&mut out, &[http], 0, process, &|_| None);
+    for (server, resolved) in tree.servers.iter().zip(&config.servers) {
+        print_server(&mut out, server, http);
+        for (location, resolved) in server.locations.iter().zip(&resolved.locations) {
+            print_location(
+                &mut out,
+                server,
+                location,
+                resolved,
+                http,
+                config.process.demo,
+            );
+        }
+    }
+    out
+}
+
+fn print_server(out: &mut String, server: &ServerScope, http: Level) {
+    out.push('\n');
+    match &server.names {
+        Some(names) => line(
+            out,
+            &format!("--server {}", shell_quote(&names.raw)),
+            "given",
+        ),
+        None => out.push_str("# the server that answers to every name\n"),
+    }
+    let own = usize::from(server.names.is_none());
+    // With a server of its own, what it says about connections before their first request counts as well.
+    let early = |flag: &Flag| flag.long == "keepalive-timeout" && server.names.is_some();
+    let wanted = |flag: &Flag| flag.levels.server && (!flag.levels.location || early(flag));
+    section(
+        out,
+        &[(&server.scope, "server"), http],
+        own,
+        wanted,
+        &|_| None,
+    );
+}
+
+fn print_location(
+    out: &mut String,
+    server: &ServerScope,
+    location: &LocationScope,
+    resolved: &Location,
+    http: Level,
+    demo: bool,
+) {
+    match &location.opened {
+        Some(opened) => line(
+            out,
+            &format!("--location {}", shell_quote(&opened.raw)),
+            "given",
+        ),
+        None => out.push_str("# the location /\n"),
+    }
+    let own = match (&location.opened, &server.names) {
+        (Some(_), _) => 0,
+        (None, Some(_)) => 1,
+        (None, None) => 2,
+    };
+    let scgi = match &resolved.handler {
+        Handler::Scgi(scgi) => Some(&**scgi),
+        Handler::None => None,
+    };
+    if demo {
+        out.push_str("# passed to the built-in application\n");
+    }
+    let wanted = |flag: &Flag| {
+        flag.levels.location
+            && match flag.topic {
+                Topic::Scgi if flag.long == "pass" => !demo,
+                Topic::Scgi | Topic::Params | Topic::Response => scgi.is_some(),
+                Topic::Buffers => scgi.is_some() || flag.long == "temp-path",
+                _ => true,
+            }
+    };
+    let levels = [
+        (&location.scope, "location"),
+        (&server.scope, "server"),
+        http,
+    ];
+    // Only the implicit location takes its --pass from a level outside.
+    let passes = if location.opened.is_some() {
+        &levels[..1]
+    } else {
+        &levels[..]
+    };
+    section(
+        out,
+        passes,
+        own,
+        |flag| flag.long == "pass" && wanted(flag),
+        &|_| None,
+    );
+    section(
+        out,
+        &levels,
+        own,
+        |flag| flag.long != "pass" && wanted(flag),
+        &|flag| effective(flag, resolved, scgi),
+    );
+}
+
+/// One line for each value of each wanted flag. `own`: the index of the level that the scope itself stands for.
+fn section(
+    out: &mut String,
+    levels: &[Level],
+    own: usize,
+    wanted: impl Fn(&Flag) -> bool,
+    effective: &dyn Fn(&Flag) -> Option<(String, &'static str)>,
+) {
+    for flag in table::listed().filter(|flag| matches!(flag.role, Role::Set(_)) && wanted(flag)) {
+        // The two share one list, in which order matters: both are printed where the first stands.
+        if flag.long == "deny" {
+            continue;
+        }
+        let belongs = |said: &&Said| {
+            said.flag.long == flag.long || (flag.long == "allow" && said.flag.long == "deny")
+        };
+        let found = levels
+            .iter()
+            .enumerate()
+            .find(|(_, (scope, _))| scope.said.iter().any(|said| belongs(&said)));
+        let Some((at, (scope, name))) = found else {
+            unset(out, flag, effective);
+            continue;
+        };
+        let origin = if at <= own {
+            "given".to_owned()
+        } else {
+            format!("inherited from {name}")
+        };
+        for said in scope.said.iter().filter(belongs) {
+            line(out, &written(said), &origin);
+        }
+    }
+}
+
+fn unset(
+    out: &mut String,
+    flag: &Flag,
+    effective: &dyn Fn(&Flag) -> Option<(String, &'static str)>,
+) {
+    let (value, origin) = effective(flag).unwrap_or_else(|| (flag.default.to_owned(), "default"));
+    match (value.is_empty(), flag.takes_value()) {
+        (true, true) => out.push_str(&format!("# --{}: none\n", flag.long)),
+        (true, false) => out.push_str(&format!("# --{}: no\n", flag.long)),
+        _ => line(
+            out,
+            &format!("--{} {}", flag.long, shell_quote(&value)),
+            origin,
+        ),
+    }
+}
+
+fn written(said: &Said) -> String {
+    match said.flag.takes_value() {
+        true => format!("--{} {}", said.flag.long, shell_quote(&said.value.raw)),
+        false => format!("--{}", said.flag.long),
+    }
+}
+
+fn line(out: &mut String, text: &str, origin: &str) {
+    out.push_str(&format!("{text:<44} # {origin}\n"));
+}
+
+/// Values that the table cannot know: they follow from other settings or from the environment.
+fn effective(
+    flag: &Flag,
+    location: &Location,
+    scgi: Option<&Scgi>,
+) -> Option<(String, &'static str)> {
+    if flag.long == "temp-path" {
+        let dir = location.client.temp.dir.to_string_lossy();
+        let quoted = if dir.contains(char::is_whitespace) {
+            format!("\"{dir}\"")
+        } else {
+            dir.into_owned()
+        };
+        return Some((quoted, "default"));
+    }
+    let scgi = scgi?;
+    let page = PAGE as u64;
+    let sized = |value: u64, default: u64| {
+        (
+            size(value),
+            if value == default {
+                "default"
+            } else {
+                "derived"
+            },
+        )
+    };
+    Some(match flag.long {
+        "buffer-size" => sized(scgi.buffer_size as u64, page),
+        "busy-buffers-size" => sized(scgi.busy_buffers_size as u64, 2 * page),
+        "temp-file-write-size" => sized(scgi.temp_file_write_size as u64, 2 * page),
+        "max-temp-file-size" => sized(scgi.max_temp_file_size, 1 << 30),
+        "buffers" => {
+            let (text, origin) = sized(scgi.buffers_size as u64, page);
+            (format!("{} {text}", scgi.buffers), origin)
+        }
+        _ => return None,
+    })
+}
+
+/// The shortest way to write a size.
+fn size(bytes: u64) -> String {
+    match bytes {
+        b if b > 0 && b % (1 << 20) == 0 => format!("{}m", b >> 20),
+        b if b > 0 && b % (1 << 10) == 0 => format!("{}k", b >> 10),
+        b => b.to_string(),
+    }
+}

@@ -1,0 +1,108 @@
+//! The parameters of a location: the standard set, and what `--param` adds or replaces.
+
+use crate::cli::scopes::{LocationScope, complain};
+use crate::cli::settings::Chain;
+use crate::config::PathInfo;
+use crate::scgi::request::Param;
+use crate::template::{Template, Var};
+
+use super::Remarks;
+
+/// The list in order of sending, each name once.
+pub fn list(chain: &Chain, path_info: &PathInfo, remarks: &mut Remarks) -> Vec<Param> {
+    let mut list = match chain.or(|s| &s.default_params, true) {
+        true => standard(path_info),
+        false => Vec::new(),
+    };
+    let own = unique(chain.list(|s| &s.params), remarks);
+    for param in own {
+        match list.iter_mut().find(|known| known.name == param.name) {
+            Some(known) => *known = param,
+            None => list.push(param),
+        }
+    }
+    list
+}
+
+/// Names that were given twice: the last one holds, at the first one's place (Z2).
+fn unique(given: &[Param], remarks: &mut Remarks) -> Vec<Param> {
+    let mut list: Vec<Param> = Vec::with_capacity(given.len());
+    for param in given {
+        match list.iter_mut().find(|known| known.name == param.name) {
+            Some(known) => {
+                let why = "given more than once on one level; the last one holds";
+                remarks.warn(complain("param", Some(&param.name), why));
+                *known = param.clone();
+            }
+            None => list.push(param.clone()),
+        }
+    }
+    list
+}
+
+/// The standard set, in the order of the manual.
+fn standard(path_info: &PathInfo) -> Vec<Param> {
+    let var = |name: &str, var: Var, if_not_empty: bool| Param {
+        name: name.into(),
+        value: Template::var(var),
+        if_not_empty,
+    };
+    let text = |name: &str, text: &str| Param {
+        name: name.into(),
+        value: Template::text(text.as_bytes()),
+        if_not_empty: false,
+    };
+    let mut list = vec![
+        var("REQUEST_METHOD", Var::RequestMethod, false),
+        var("REQUEST_URI", Var::RequestUri, false),
+        var("QUERY_STRING", Var::Args, false),
+        var("CONTENT_TYPE", Var::ContentType, false),
+        var("DOCUMENT_URI", Var::DocumentUri, false),
+        var("DOCUMENT_ROOT", Var::DocumentRoot, false),
+        var("SERVER_PROTOCOL", Var::ServerProtocol, false),
+        var("REQUEST_SCHEME", Var::Scheme, false),
+        var("HTTPS", Var::Https, true),
+        var("REMOTE_ADDR", Var::RemoteAddr, false),
+        var("REMOTE_PORT", Var::RemotePort, false),
+        var("SERVER_ADDR", Var::ServerAddr, false),
+        var("SERVER_PORT", Var::ServerPort, false),
+        var("SERVER_NAME", Var::ServerName, false),
+    ];
+    if *path_info != PathInfo::Off {
+        list.push(var("SCRIPT_NAME", Var::ScriptName, false));
+        list.push(var("PATH_INFO", Var::PathInfo, false));
+    }
+    list.push(text("GATEWAY_INTERFACE", "CGI/1.1"));
+    list.push(text(
+        "SERVER_SOFTWARE",
+        concat!("scgate/", env!("CARGO_PKG_VERSION")),
+    ));
+    list.push(var("REMOTE_USER", Var::RemoteUser, true));
+    list
+}
+
+/// One parameter at an inner level discards every one from outside (P13, Z9); few expect it.
+pub fn warn_of_discarded(chain: &Chain, location: &LocationScope, remarks: &mut Remarks) {
+    let mut levels = chain
+        .0
+        .iter()
+        .map(|level| &level.params)
+        .filter(|list| !list.is_empty());
+    let (Some(inner), Some(outer)) = (levels.next(), levels.next()) else {
+        return;
+    };
+    let lost: Vec<&str> = outer
+        .iter()
+        .filter(|param| !inner.iter().any(|known| known.name == param.name))
+        .map(|param| &*param.name)
+        .collect();
+    if lost.is_empty() {
+        return;
+    }
+    let place = location.opened.as_ref().map_or("/", |opened| &opened.raw);
+    let why = format!(
+        "its --param flags discard those of the level outside it: {}",
+        lost.join(", ")
+    );
+    remarks.warn(complain("location", Some(place), &why));
+}

@@ -1,0 +1,127 @@
+//! The settings of the process.
+
+use std::time::Duration;
+
+use crate::cli::scopes::complain;
+use crate::cli::settings::{AccessLogSpec, Settings};
+use crate::config::{AccessLog, LogEscape, LogFormat, Process};
+use crate::template::Template;
+
+use super::Remarks;
+
+const COMBINED: &str = "$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent \
+     \"$http_referer\" \"$http_user_agent\"";
+
+const MAIN: &str = "$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent \
+     \"$http_referer\" \"$http_user_agent\" $server_name $request_time \"$upstream_addr\" \"$upstream_status\" \
+     \"$upstream_connect_time\" \"$upstream_header_time\" \"$upstream_response_time\"";
+
+const JSON: &str = "{\"time\":\"$time_iso8601\",\"id\":\"$request_id\",\"remote_addr\":\"$remote_addr\",\
+     \"remote_user\":\"$remote_user\",\"host\":\"$host\",\"method\":\"$request_method\",\"uri\":\"$request_uri\",\
+     \"protocol\":\"$server_protocol\",\"status\":\"$status\",\"body_bytes_sent\":\"$body_bytes_sent\",\
+     \"request_length\":\"$request_length\",\"request_time\":\"$request_time\",\"referer\":\"$http_referer\",\
+     \"user_agent\":\"$http_user_agent\",\"upstream_addr\":\"$upstream_addr\",\
+     \"upstream_status\":\"$upstream_status\",\"upstream_connect_time\":\"$upstream_connect_time\",\
+     \"upstream_header_time\":\"$upstream_header_time\",\"upstream_response_time\":\"$upstream_response_time\"}";
+
+/// The formats that are there without `--log-format`.
+const BUILT_IN: [(&str, &str, LogEscape); 3] = [
+    ("combined", COMBINED, LogEscape::Default),
+    ("main", MAIN, LogEscape::Default),
+    ("json", JSON, LogEscape::Json),
+];
+
+/// Process-wide settings stand at the http level alone.
+pub fn process(http: &Settings, remarks: &mut Remarks) -> Process {
+    check_formats(http, remarks);
+    Process {
+        workers: http.workers.unwrap_or(64),
+        queue: http.queue.unwrap_or(1024),
+        connections: http.connections.unwrap_or(1024),
+        memory: http.memory.unwrap_or(0),
+        user: http.user.clone(),
+        pid: http.pid.clone(),
+        access_logs: access_logs(http, remarks),
+        log_level: http.log_level.unwrap_or(log::LevelFilter::Info),
+        shutdown_timeout: http.shutdown_timeout.unwrap_or(Duration::from_secs(30)),
+        demo: http.demo,
+        hostname: hostname(),
+    }
+}
+
+fn check_formats(http: &Settings, remarks: &mut Remarks) {
+    let mut known: Vec<&str> = BUILT_IN.iter().map(|(name, ..)| *name).collect();
+    for (name, _) in &http.log_formats {
+        if known.contains(&name.as_str()) {
+            remarks.error(complain(
+                "log-format",
+                Some(name),
+                "there is a format of this name already",
+            ));
+        }
+        known.push(name);
+    }
+}
+
+fn access_logs(http: &Settings, remarks: &mut Remarks) -> Vec<AccessLog> {
+    let specs: &[AccessLogSpec] = &http.access_logs;
+    if specs.len() > 1 && specs.iter().any(Option::is_none) {
+        remarks.error(complain(
+            "access-log",
+            Some("off"),
+            "does not go together with a file",
+        ));
+    }
+    let mut logs = Vec::new();
+    for (path, name) in specs.iter().flatten() {
+        match format(http, name) {
+            Some(format) => logs.push(AccessLog {
+                path: path.clone(),
+                format,
+            }),
+            None => {
+                let why = format!("there is no --log-format \"{name}\"");
+                let raw = format!("{} {name}", path.display());
+                remarks.error(complain("access-log", Some(&raw), &why));
+            }
+        }
+    }
+    logs
+}
+
+fn format(http: &Settings, name: &str) -> Option<LogFormat> {
+    if let Some((_, format)) = http.log_formats.iter().find(|(known, _)| known == name) {
+        return Some(format.clone());
+    }
+    let (_, text, escape) = BUILT_IN.iter().find(|(known, ..)| *known == name)?;
+    let template = Template::parse(text, &|_| None).ok()?;
+    Some(LogFormat {
+        template,
+        escape: *escape,
+    })
+}
+
+/// The system's name, without a system call of our own: Linux tells it in a file, and the shell's variable may know it.
+fn hostname() -> String {
+    let read = |path| {
+        std::fs::read_to_string(path)
+            .ok()
+            .map(|text| text.trim().to_owned())
+    };
+    read("/proc/sys/kernel/hostname")
+        .or_else(|| read("/etc/hostname"))
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "localhost".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_formats_compile() {
+        for (name, ..) in BUILT_IN {
+            assert!(format(&Settings::default(), name).is_some(), "{name}");
+        }
+    }
+}

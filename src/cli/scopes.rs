@@ -1,0 +1,305 @@
+//! From flags in order to scopes: position decides which level a flag belongs to.
+
+use crate::config::Match;
+
+use super::args::Given;
+use super::settings::Settings;
+use super::table::{Flag, Role};
+use super::words::{Value, printable};
+
+/// A flag with its value, as it stood at one level.
+pub struct Said {
+    pub flag: &'static Flag,
+    /// Empty for a flag without a value.
+    pub value: Value,
+}
+
+/// One level: what stood there, and what that means.
+#[derive(Default)]
+pub struct Scope {
+    pub said: Vec<Said>,
+    pub settings: Settings,
+}
+
+pub struct ServerScope {
+    /// `None`: no `--server` opened it.
+    pub names: Option<Value>,
+    pub scope: Scope,
+    pub locations: Vec<LocationScope>,
+}
+
+pub struct LocationScope {
+    /// `None`: no `--location` opened it.
+    pub opened: Option<Value>,
+    pub matching: Match,
+    pub scope: Scope,
+}
+
+/// The whole command line.
+#[derive(Default)]
+pub struct Tree {
+    pub http: Scope,
+    pub servers: Vec<ServerScope>,
+    /// Flags of [`Role::Command`], by their long names, with their values.
+    pub commands: Vec<(&'static str, Option<String>)>,
+    /// Without the program's name in front.
+    pub errors: Vec<String>,
+}
+
+/// Which level the builder stands at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Http,
+    Server,
+    Location,
+}
+
+/// `--flag 'value': why`.
+pub fn complain(flag: &str, raw: Option<&str>, why: &str) -> String {
+    match raw {
+        Some(raw) => format!("--{flag} '{}': {}", printable(raw), printable(why)),
+        None => format!("--{flag}: {}", printable(why)),
+    }
+}
+
+/// Sorts flags into scopes; afterwards every server has a location, and there is a server.
+pub fn build(given: Vec<Given>) -> Tree {
+    let mut tree = Tree::default();
+    for one in given {
+        tree.take(one);
+    }
+    tree.check_levels();
+    tree.add_implicit();
+    tree
+}
+
+impl Tree {
+    fn take(&mut self, given: Given) {
+        let Given { flag, value: raw } = given;
+        if flag.is_later() {
+            return self
+                .errors
+                .push(complain(flag.long, None, "not supported yet"));
+        }
+        if matches!(flag.role, Role::Command) {
+            return self.commands.push((flag.long, raw));
+        }
+        let value = match Value::parse(raw.as_deref().unwrap_or("")) {
+            Ok(value) => value,
+            Err(why) => {
+                self.errors.push(complain(flag.long, raw.as_deref(), &why));
+                // A scope whose value is broken is opened all the same, or what follows would seem misplaced.
+                Value {
+                    raw: raw.unwrap_or_default(),
+                    words: Vec::new(),
+                }
+            }
+        };
+        match flag.role {
+            Role::Scope if flag.long == "server" => self.open_server(value),
+            Role::Scope => self.open_location(value),
+            Role::Set(set) => self.set(flag, value, set),
+            Role::Command | Role::Later => {}
+        }
+    }
+
+    fn open_server(&mut self, value: Value) {
+        if value.words.is_empty() {
+            let why = "needs at least one name (_ where no name matters)";
+            self.errors.push(complain("server", Some(&value.raw), why));
+        }
+        self.servers.push(ServerScope {
+            names: Some(value),
+            scope: Scope::default(),
+            locations: Vec::new(),
+        });
+    }
+
+    fn open_location(&mut self, value: Value) {
+        let matching = matching(&value).unwrap_or_else(|why| {
+            self.errors
+                .push(complain("location", Some(&value.raw), &why));
+            // Never equal to another, so that one mistake is reported once.
+            Match::Named(format!("broken {}", self.errors.len()))
+        });
+        if self.servers.is_empty() {
+            self.servers.push(ServerScope {
+                names: None,
+                scope: Scope::default(),
+                locations: Vec::new(),
+            });
+        }
+        let Some(server) = self.servers.last_mut() else {
+            return;
+        };
+        if server
+            .locations
+            .iter()
+            .any(|known| known.matching == matching)
+        {
+            self.errors.push(complain(
+                "location",
+                Some(&value.raw),
+                "stands in its server twice",
+            ));
+        }
+        server.locations.push(LocationScope {
+            opened: Some(value),
+            matching,
+            scope: Scope::default(),
+        });
+    }
+
+    fn set(&mut self, flag: &'static Flag, value: Value, set: super::table::Setter) {
+        let raw = value.raw.clone();
+        let raw = flag.takes_value().then_some(raw.as_str());
+        let scope = self.current();
+        let before = scope
+            .said
+            .iter()
+            .find(|said| said.flag.long == flag.long && !flag.many);
+        let twice = before.map(|said| {
+            format!(
+                "given twice on one level (first '{}')",
+                printable(&said.value.raw)
+            )
+        });
+        let result = match twice {
+            Some(why) if flag.takes_value() => Err(why),
+            Some(_) => Err("given twice".into()),
+            None => set(&mut scope.settings, &value),
+        };
+        scope.said.push(Said { flag, value });
+        if let Err(why) = result {
+            self.errors.push(complain(flag.long, raw, &why));
+        }
+    }
+
+    /// The scope that was opened last.
+    fn current(&mut self) -> &mut Scope {
+        match self.servers.last_mut() {
+            None => &mut self.http,
+            Some(server) => match server.locations.last_mut() {
+                None => &mut server.scope,
+                Some(location) => &mut location.scope,
+            },
+        }
+    }
+
+    /// Complains of flags at a level that is not theirs, and of locations before the first server.
+    fn check_levels(&mut self) {
+        let mut errors = Vec::new();
+        let explicit = self.servers.iter().any(|server| server.names.is_some());
+        let no_location = self
+            .servers
+            .iter()
+            .all(|server| server.locations.is_empty());
+        check_scope(
+            &self.http,
+            Level::Http,
+            !explicit,
+            self.servers.is_empty() && no_location,
+            &mut errors,
+        );
+        for server in &self.servers {
+            if explicit && server.names.is_none() {
+                for location in server
+                    .locations
+                    .iter()
+                    .filter_map(|location| location.opened.as_ref())
+                {
+                    errors.push(complain(
+                        "location",
+                        Some(&location.raw),
+                        "stands before the first --server; put it after one",
+                    ));
+                }
+            }
+            check_scope(
+                &server.scope,
+                Level::Server,
+                false,
+                server.locations.is_empty(),
+                &mut errors,
+            );
+            for location in &server.locations {
+                check_scope(&location.scope, Level::Location, false, false, &mut errors);
+            }
+        }
+        self.errors.append(&mut errors);
+    }
+
+    /// The server and the locations that nobody opened but that are there.
+    fn add_implicit(&mut self) {
+        if self.servers.is_empty() {
+            self.servers.push(ServerScope {
+                names: None,
+                scope: Scope::default(),
+                locations: Vec::new(),
+            });
+        }
+        for server in self
+            .servers
+            .iter_mut()
+            .filter(|server| server.locations.is_empty())
+        {
+            server.locations.push(LocationScope {
+                opened: None,
+                matching: Match::Prefix("/".into()),
+                scope: Scope::default(),
+            });
+        }
+    }
+}
+
+/// `no_server`: flags of a server may stand here, for there is one implicit server; `no_location` likewise.
+fn check_scope(
+    scope: &Scope,
+    level: Level,
+    no_server: bool,
+    no_location: bool,
+    errors: &mut Vec<String>,
+) {
+    for said in &scope.said {
+        let levels = said.flag.levels;
+        let here = match level {
+            Level::Http => levels.http,
+            Level::Server => levels.server,
+            Level::Location => levels.location,
+        };
+        if !here && !(levels.server && no_server) && !(levels.location && no_location) {
+            let raw = said.flag.takes_value().then_some(said.value.raw.as_str());
+            errors.push(complain(said.flag.long, raw, levels.advice()));
+        }
+    }
+}
+
+/// The value of `--location`.
+fn matching(value: &Value) -> Result<Match, String> {
+    let path = |text: &str| match text.starts_with('/') {
+        true => Ok(text.to_owned()),
+        false => Err(format!(
+            "\"{text}\" does not begin with / (forms: /prefix, '= /exact', '^~ /prefix', @name)"
+        )),
+    };
+    let regex = || Err("regular expressions are not supported; use prefixes".into());
+    match (value.word(0), value.word(1), value.words.len()) {
+        (Some("="), Some(exact), 2) => path(exact).map(Match::Exact),
+        (Some("^~"), Some(prefix), 2) => path(prefix).map(Match::Prefix),
+        (Some("~" | "~*"), ..) => regex(),
+        (Some(one), None, 1) => match (one.strip_prefix('='), one.strip_prefix('@')) {
+            (Some(exact), _) => path(exact).map(Match::Exact),
+            (None, Some("")) => Err("needs a name after the @".into()),
+            (None, Some(_)) => Ok(Match::Named(one.to_owned())),
+            (None, None) => match one.starts_with('~') {
+                true => regex(),
+                false => path(one.strip_prefix("^~").unwrap_or(one)).map(Match::Prefix),
+            },
+        },
+        // Broken quotes have been reported.
+        (None, ..) if !value.raw.trim().is_empty() => {
+            Ok(Match::Named(format!("broken {}", value.raw)))
+        }
+        _ => Err("needs one path (forms: /prefix, '= /exact', '^~ /prefix', @name)".into()),
+    }
+}

@@ -1,0 +1,130 @@
+//! What one level of the command line sets: each field is one flag (or a family that shares a list), empty where the
+//! level does not speak of it. `resolve` looks through the levels from the inside out.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::config::access::Who;
+use crate::config::address::BindAddress;
+use crate::config::{Bind, Ignore, LogFormat, PathInfo, TempPath};
+use crate::scgi::request::{Param, ParamsMax};
+use crate::template::Template;
+
+use super::listen::ListenSpec;
+
+/// `--access-log`: `None` is `off`; else the file and the name of its format.
+pub type AccessLogSpec = Option<(PathBuf, String)>;
+
+/// The settings of one level.
+#[derive(Default)]
+pub struct Settings {
+    // The process.
+    pub workers: Option<usize>,
+    pub queue: Option<usize>,
+    pub connections: Option<usize>,
+    pub memory: Option<usize>,
+    pub user: Option<(String, Option<String>)>,
+    pub pid: Option<PathBuf>,
+    pub access_logs: Vec<AccessLogSpec>,
+    pub log_formats: Vec<(String, LogFormat)>,
+    pub log_level: Option<log::LevelFilter>,
+    pub shutdown_timeout: Option<Duration>,
+    pub demo: bool,
+
+    // A server.
+    pub listens: Vec<ListenSpec>,
+    pub client_header_timeout: Option<Duration>,
+    pub client_max_header_size: Option<usize>,
+    pub underscores: Option<bool>,
+
+    // The client's side.
+    pub client_max_body_size: Option<u64>,
+    pub client_body_buffer_size: Option<usize>,
+    pub client_body_timeout: Option<Duration>,
+    pub client_send_timeout: Option<Duration>,
+    pub client_limit_rate: Option<Option<Template>>,
+    pub client_limit_rate_after: Option<Option<Template>>,
+    pub keepalive_timeout: Option<Duration>,
+    pub keepalive_requests: Option<u32>,
+    pub root: Option<Template>,
+    /// `--allow` and `--deny` share one list, for their order matters.
+    pub access: Vec<(bool, Who)>,
+    pub temp_path: Option<TempPath>,
+
+    // The application and the connection to it.
+    pub pass: Option<PassSpec>,
+    pub bind: Option<Option<Bind>>,
+    pub socket_keepalive: Option<bool>,
+    pub socket_rcvbuf: Option<usize>,
+    pub socket_sndbuf: Option<usize>,
+    pub connect_timeout: Option<Duration>,
+    pub send_timeout: Option<Duration>,
+    pub read_timeout: Option<Duration>,
+    pub ignore_client_abort: Option<bool>,
+
+    // What the application is told.
+    pub request_buffering: Option<bool>,
+    pub pass_request_headers: Option<bool>,
+    pub pass_request_body: Option<bool>,
+    pub params: Vec<Param>,
+    pub default_params: Option<bool>,
+    pub path_info: Option<PathInfo>,
+    pub params_max: Option<Option<ParamsMax>>,
+
+    // Its response.
+    pub hide: Vec<String>,
+    pub show: Vec<String>,
+    pub ignore: Option<Ignore>,
+    pub buffering: Option<bool>,
+    pub buffer_size: Option<usize>,
+    /// Number and size.
+    pub buffers: Option<(usize, usize)>,
+    pub busy_buffers_size: Option<usize>,
+    pub max_temp_file_size: Option<u64>,
+    pub temp_file_write_size: Option<usize>,
+    pub limit_rate: Option<Option<Template>>,
+}
+
+/// `--pass` before names are resolved.
+#[derive(Clone, Debug)]
+pub enum PassSpec {
+    /// The text, and what it names.
+    Fixed(String, crate::config::address::Destination),
+    Template(Template),
+}
+
+/// `--bind` of a fixed address, for the setter.
+pub fn fixed_bind(address: BindAddress, transparent: bool) -> Bind {
+    Bind {
+        address: crate::config::BindTo::Fixed(address),
+        transparent,
+    }
+}
+
+/// The levels that hold at one place, innermost first.
+pub struct Chain<'a>(pub Vec<&'a Settings>);
+
+impl<'a> Chain<'a> {
+    /// The innermost value.
+    pub fn get<T>(&self, field: impl Fn(&'a Settings) -> &'a Option<T>) -> Option<&'a T> {
+        self.0.iter().find_map(|level| field(level).as_ref())
+    }
+
+    /// The innermost value, or `default`.
+    pub fn or<T: Clone + 'a>(
+        &self,
+        field: impl Fn(&'a Settings) -> &'a Option<T>,
+        default: T,
+    ) -> T {
+        self.get(field).cloned().unwrap_or(default)
+    }
+
+    /// The list of the innermost level that has one; levels further out add nothing to it.
+    pub fn list<T>(&self, field: impl Fn(&'a Settings) -> &'a Vec<T>) -> &'a [T] {
+        self.0
+            .iter()
+            .map(|level| field(level).as_slice())
+            .find(|list| !list.is_empty())
+            .unwrap_or(&[])
+    }
+}

@@ -1,0 +1,482 @@
+//! The loop: waits for sockets, notes, signals and timers, and passes each to where it belongs.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token, Waker};
+
+use super::conn::{Conn, Edges, Fate, Hub, Phase};
+use super::listener::{Accepted, Listener};
+use super::timers::Timers;
+use crate::config::Client;
+use crate::error::Gone;
+use crate::ops::vars::ConnInfo;
+use crate::sink::{Key, Notes, Sink, Turn};
+use crate::sys::{self, Signal, Signals};
+use crate::worker::exchange::Exchange;
+use crate::worker::pool::Pool;
+use crate::worker::{Desk, Shared};
+
+const WAKER: Token = Token(0);
+const SIGNALS: Token = Token(1);
+/// The tokens of listeners begin here, those of connections behind them.
+const FIRST_LISTENER: usize = 2;
+
+/// Events taken from the system at once.
+const EVENTS: usize = 256;
+/// What one read may bring, in bytes.
+const SCRATCH: usize = 64 * 1024;
+/// How long accepting rests when descriptors are short.
+const ACCEPT_REST: Duration = Duration::from_millis(200);
+/// Connections accepted from one listener before others get their turn.
+const ACCEPT_SHARE: usize = 64;
+/// How often access logs are written out.
+const LOG_FLUSH: Duration = Duration::from_secs(1);
+/// After this long without an event warm buffers are given back.
+const IDLE_TRIM: Duration = Duration::from_secs(10);
+/// After cancelling what outlives `--shutdown-timeout`, this long is left for it to end.
+const LAST_CALL: Duration = Duration::from_secs(1);
+
+/// The front can not go on: the program ends, loudly.
+#[derive(Debug)]
+pub struct FrontError {
+    what: &'static str,
+    error: io::Error,
+}
+
+impl std::fmt::Display for FrontError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.what, self.error)
+    }
+}
+
+/// Names what failed.
+fn failed(what: &'static str) -> impl Fn(io::Error) -> FrontError {
+    move |error| FrontError { what, error }
+}
+
+/// A place for a connection. The serial number changes with each use.
+struct Slot {
+    serial: u32,
+    conn: Option<Box<Conn>>,
+}
+
+/// How the program is ending.
+#[derive(Clone, Copy)]
+enum Stopping {
+    No,
+    /// Running requests may go on until then.
+    Gently(Instant),
+    /// They have been cancelled, and may only come to their end.
+    Cancelled(Instant),
+    Now,
+}
+
+/// The front thread's all.
+pub struct Front {
+    poll: Poll,
+    signals: Signals,
+    notes: Arc<Notes>,
+    listeners: Vec<Listener>,
+    /// How many listeners there were: connection tokens begin behind them.
+    first_conn: usize,
+    slots: Vec<Slot>,
+    free: Vec<usize>,
+    /// Slots that became free in this turn: used again only in the next, since events for them may be waiting.
+    freed: Vec<usize>,
+    serial: u32,
+    /// Connections so far, for their ids.
+    accepted: u64,
+    hub: Hub,
+    stopping: Stopping,
+    flushed: Instant,
+    trimmed: bool,
+}
+
+impl Front {
+    /// A front for these listeners. Call on the thread that will run it, after privileges have been dropped.
+    ///
+    /// # Errors
+    /// The poll can not be set up.
+    pub fn new(
+        listeners: Vec<Listener>,
+        signals: Signals,
+        shared: &'static Shared,
+        pool: &'static Pool<Box<Exchange>>,
+    ) -> Result<Front, FrontError> {
+        let poll = Poll::new().map_err(failed("epoll"))?;
+        let registry = poll.registry();
+        let waker = Waker::new(registry, WAKER).map_err(failed("waker"))?;
+        let bell = Box::new(move || {
+            if let Err(error) = waker.wake() {
+                log::error!("can not wake the front: {error}");
+            }
+        });
+        registry
+            .register(
+                &mut SourceFd(&signals.as_raw_fd()),
+                SIGNALS,
+                Interest::READABLE,
+            )
+            .map_err(failed("signals"))?;
+        for (index, listener) in listeners.iter().enumerate() {
+            let token = Token(FIRST_LISTENER + index);
+            registry
+                .register(
+                    &mut SourceFd(&listener.fd().as_raw_fd()),
+                    token,
+                    Interest::READABLE,
+                )
+                .map_err(failed("listener"))?;
+        }
+        let now = Instant::now();
+        Ok(Front {
+            poll,
+            signals,
+            notes: Arc::new(Notes::new(bell)),
+            first_conn: FIRST_LISTENER + listeners.len(),
+            listeners,
+            slots: Vec::new(),
+            free: Vec::new(),
+            freed: Vec::new(),
+            serial: 0,
+            accepted: 0,
+            hub: Hub {
+                shared,
+                pool,
+                timers: Timers::default(),
+                desk: Desk::new(),
+                scratch: vec![0; SCRATCH].into_boxed_slice(),
+                again: Vec::new(),
+                now,
+                stopping: false,
+                exchanges: 0,
+            },
+            stopping: Stopping::No,
+            flushed: now,
+            trimmed: true,
+        })
+    }
+
+    /// Runs until a signal ends the program and its requests have ended, or been ended.
+    ///
+    /// # Errors
+    /// The poll fails.
+    pub fn run(&mut self) -> Result<(), FrontError> {
+        let mut events = Events::with_capacity(EVENTS);
+        loop {
+            let timeout = self.timeout();
+            match self.poll.poll(&mut events, timeout) {
+                Err(e) if e.kind() != io::ErrorKind::Interrupted => return Err(failed("poll")(e)),
+                _ => {}
+            }
+            self.hub.now = Instant::now();
+            for event in &events {
+                match event.token() {
+                    WAKER => {}
+                    SIGNALS => self.on_signals(),
+                    Token(token) if token < self.first_conn => {
+                        if let Some(listener) = self.listeners.get_mut(token - FIRST_LISTENER) {
+                            listener.ready = true;
+                        }
+                    }
+                    Token(token) => {
+                        let edges = Edges {
+                            readable: event.is_readable(),
+                            writable: event.is_writable(),
+                            read_closed: event.is_read_closed(),
+                            dead: event.is_write_closed() || event.is_error(),
+                        };
+                        let slot = token - self.first_conn;
+                        self.with(slot, None, |conn, hub| conn.on_edges(edges, hub));
+                    }
+                }
+            }
+            self.after_events(events.is_empty());
+            if self.is_over() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// What is done once in each turn.
+    fn after_events(&mut self, idle: bool) {
+        for key in self.notes.take() {
+            self.with(key.slot, Some(key.serial), Conn::on_note);
+        }
+        for key in std::mem::take(&mut self.hub.again) {
+            self.with(key.slot, Some(key.serial), Conn::on_note);
+        }
+        self.on_timers();
+        self.accept_all();
+        self.free.append(&mut self.freed);
+        if !self.hub.shared.logs.is_empty() && self.hub.now - self.flushed >= LOG_FLUSH {
+            self.flushed = self.hub.now;
+            self.hub.shared.logs.flush();
+        }
+        if idle && !self.trimmed {
+            self.hub.shared.memory.trim();
+        }
+        self.trimmed = idle;
+    }
+
+    /// How long to wait at most.
+    fn timeout(&self) -> Option<Duration> {
+        if !self.hub.again.is_empty() || self.listeners.iter().any(Listener::is_waiting) {
+            return Some(Duration::ZERO);
+        }
+        let mut next = self.hub.timers.next();
+        let mut sooner = |at: Option<Instant>| {
+            if let Some(at) = at {
+                next = Some(next.map_or(at, |next| next.min(at)));
+            }
+        };
+        self.listeners.iter().for_each(|l| sooner(l.rests_until));
+        match self.stopping {
+            Stopping::Gently(until) | Stopping::Cancelled(until) => sooner(Some(until)),
+            Stopping::No | Stopping::Now => {}
+        }
+        if !self.trimmed {
+            sooner(Some(self.hub.now + IDLE_TRIM));
+            if !self.hub.shared.logs.is_empty() {
+                sooner(Some(self.hub.now + LOG_FLUSH));
+            }
+        }
+        // The clock is read once more: what happened since the last reading took time.
+        next.map(|at| at.saturating_duration_since(Instant::now()))
+    }
+
+    /// Lets something happen to a connection, and removes it if that ended it. `serial` guards against a reused slot.
+    fn with(
+        &mut self,
+        slot: usize,
+        serial: Option<u32>,
+        happen: impl FnOnce(&mut Conn, &mut Hub) -> Fate,
+    ) {
+        let Some(place) = self.slots.get_mut(slot) else {
+            return;
+        };
+        if serial.is_some_and(|serial| serial != place.serial) {
+            return;
+        }
+        let Some(conn) = &mut place.conn else { return };
+        if happen(conn, &mut self.hub) == Fate::Close {
+            self.close(slot);
+        }
+    }
+
+    fn close(&mut self, slot: usize) {
+        let Some(conn) = self.slots.get_mut(slot).and_then(|place| place.conn.take()) else {
+            return;
+        };
+        conn.sink.close();
+        // A worker that is just leaving may hold the socket a moment longer: no event of it may reach the next in the slot.
+        let fd = conn.sink.socket().as_raw_fd();
+        if Arc::strong_count(&conn.sink) > 1
+            && let Err(error) = self.poll.registry().deregister(&mut SourceFd(&fd))
+        {
+            log::error!("can not deregister a connection: {error}");
+        }
+        self.freed.push(slot);
+    }
+
+    fn on_timers(&mut self) {
+        while let Some((key, at)) = self.hub.timers.pop(self.hub.now) {
+            self.with(key.slot, Some(key.serial), |conn, hub| {
+                let now = hub.now;
+                if hub.timers.is_due(key, &mut conn.alarm, at, now) {
+                    conn.on_timer(hub)
+                } else {
+                    Fate::Stay
+                }
+            });
+        }
+    }
+
+    fn connections(&self) -> usize {
+        self.slots.len() - self.free.len() - self.freed.len()
+    }
+
+    fn accept_all(&mut self) {
+        for index in 0..self.listeners.len() {
+            self.accept_some(index);
+        }
+    }
+
+    /// Accepts from one listener until none is waiting, its share is used up, or there is no room.
+    fn accept_some(&mut self, index: usize) {
+        for _ in 0..ACCEPT_SHARE {
+            let now = self.hub.now;
+            let Some(listener) = self.listeners.get_mut(index) else {
+                return;
+            };
+            if !listener.may_accept(now) {
+                return;
+            }
+            let listen = listener.listen;
+            if self.connections() >= self.hub.shared.config.process.connections && !self.make_room()
+            {
+                // Tried again in a while; a connection that ends meanwhile does not shorten it, which is harmless.
+                return self.rest(index);
+            }
+            let Some(listener) = self.listeners.get_mut(index) else {
+                return;
+            };
+            match listener.accept() {
+                Ok(accepted) => {
+                    if let Err(error) = self.admit(accepted, listen) {
+                        log::error!("can not register a connection: {error}");
+                    }
+                }
+                Err(e) => match e.kind() {
+                    io::ErrorKind::WouldBlock => {
+                        listener.ready = false;
+                        return;
+                    }
+                    io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => {}
+                    _ if sys::out_of_descriptors(&e) => {
+                        log::error!("accept: {e}; waiting for a descriptor");
+                        self.make_room();
+                        return self.rest(index);
+                    }
+                    // Errors of the connection itself (accept(2), "Error handling"): it is gone, others wait.
+                    _ => log::info!("accept: {e}"),
+                },
+            }
+        }
+    }
+
+    fn rest(&mut self, index: usize) {
+        if let Some(listener) = self.listeners.get_mut(index) {
+            listener.rests_until = Some(self.hub.now + ACCEPT_REST);
+        }
+    }
+
+    /// Closes the kept connection that would be closed soonest anyway.
+    fn make_room(&mut self) -> bool {
+        let spare = self.slots.iter().enumerate().filter_map(|(slot, place)| {
+            let conn = place.conn.as_ref().filter(|conn| conn.is_spare())?;
+            Some((conn.alarm.due?, slot))
+        });
+        match spare.min() {
+            Some((_, slot)) => {
+                self.close(slot);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn admit(&mut self, accepted: Accepted, listen: usize) -> io::Result<()> {
+        self.serial = self.serial.wrapping_add(1);
+        self.accepted += 1;
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot {
+                serial: 0,
+                conn: None,
+            });
+            self.slots.len() - 1
+        });
+        let key = Key {
+            slot,
+            serial: self.serial,
+        };
+        let fd = accepted.socket.as_fd().as_raw_fd();
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let token = Token(self.first_conn + slot);
+        if let Err(error) = self
+            .poll
+            .registry()
+            .register(&mut SourceFd(&fd), token, interest)
+        {
+            self.freed.push(slot);
+            return Err(error);
+        }
+        let notes = Arc::clone(&self.notes);
+        let sink = Arc::new(Sink::new(
+            accepted.socket,
+            key,
+            notes,
+            self.hub.shared.memory,
+        ));
+        let info = ConnInfo {
+            id: self.accepted,
+            remote: accepted.remote,
+            local: accepted.local,
+        };
+        let client = self.client_of(listen);
+        let conn = Conn::new(sink, key, info, listen, client, &mut self.hub);
+        if let Some(place) = self.slots.get_mut(slot) {
+            place.serial = key.serial;
+            place.conn = Some(Box::new(conn));
+        }
+        Ok(())
+    }
+
+    /// The client settings that hold before a request has named a location.
+    fn client_of(&self, listen: usize) -> &'static Client {
+        let config = self.hub.shared.config;
+        &config.servers[config.listens[listen].names.default].client
+    }
+
+    fn on_signals(&mut self) {
+        while let Some(signal) = self.signals.next() {
+            match signal {
+                Signal::Term | Signal::Quit => self.stop_gently(),
+                Signal::Int => self.stopping = Stopping::Now,
+                Signal::Usr1 | Signal::Hup => self.hub.shared.logs.reopen(),
+            }
+        }
+    }
+
+    /// Takes no new connections, closes idle ones, lets running requests end. A second time: ends at once.
+    fn stop_gently(&mut self) {
+        if self.hub.stopping {
+            self.stopping = Stopping::Now;
+            return;
+        }
+        log::info!("stopping: {} connections", self.connections());
+        self.listeners.clear();
+        self.hub.stopping = true;
+        let limit = self.hub.shared.config.process.shutdown_timeout;
+        self.stopping = Stopping::Gently(self.hub.now + limit);
+        for slot in 0..self.slots.len() {
+            self.with(slot, None, Conn::drive);
+        }
+    }
+
+    fn is_over(&mut self) -> bool {
+        match self.stopping {
+            Stopping::No => false,
+            Stopping::Now => true,
+            _ if self.connections() == 0 => true,
+            Stopping::Gently(until) => {
+                if self.hub.now >= until {
+                    self.cancel_all();
+                    self.stopping = Stopping::Cancelled(self.hub.now + LAST_CALL);
+                }
+                false
+            }
+            Stopping::Cancelled(until) => self.hub.now >= until,
+        }
+    }
+
+    fn cancel_all(&mut self) {
+        log::warn!(
+            "--shutdown-timeout is over: ending {} connections",
+            self.connections()
+        );
+        for slot in 0..self.slots.len() {
+            self.with(slot, None, |conn, _| {
+                conn.sink.cancel(Gone::Stopping);
+                match conn.phase {
+                    Phase::Busy { .. } if conn.sink.look().turn == Turn::Worker => Fate::Stay,
+                    _ => Fate::Close,
+                }
+            });
+        }
+    }
+}

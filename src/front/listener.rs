@@ -1,0 +1,299 @@
+//! Listening sockets: opened as `--listen` says, or taken over from the service manager.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use crate::config::address::ListenAddress;
+use crate::config::{Config, Listen};
+use crate::ops::privileges;
+use crate::ops::vars::Local;
+use crate::sys;
+
+/// The first descriptor that a service manager passes (sd_listen_fds(3)).
+const FIRST_PASSED: i32 = 3;
+
+/// One listening socket.
+#[derive(Debug)]
+pub struct Listener {
+    socket: Socket,
+    /// Index into [`Config::listens`].
+    pub listen: usize,
+    /// The address connections come in on; `None`: each must be asked (a wildcard address).
+    pub local: Option<Local>,
+    /// Connections may be waiting: the edge has been seen, and accepting has not come to its end since.
+    pub ready: bool,
+    /// Accepting rests until then: descriptors were short.
+    pub rests_until: Option<Instant>,
+    /// The file of a Unix socket that we made, with its inode.
+    file: Option<(PathBuf, u64)>,
+}
+
+/// A listener that can not be opened: what was asked for, and why not.
+#[derive(Debug)]
+pub struct ListenError {
+    pub address: String,
+    pub error: io::Error,
+}
+
+impl std::fmt::Display for ListenError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "--listen {}: {}", self.address, self.error)
+    }
+}
+
+/// Opens all listening sockets.
+///
+/// # Errors
+/// The first that can not be opened.
+pub fn open_all(config: &Config) -> Result<Vec<Listener>, ListenError> {
+    let mut all = Vec::new();
+    for (index, listen) in config.listens.iter().enumerate() {
+        let sockets = open(listen).map_err(|error| ListenError {
+            address: text(&listen.address),
+            error,
+        })?;
+        for (socket, file) in sockets {
+            all.push(ready(socket, file, index).map_err(|error| ListenError {
+                address: text(&listen.address),
+                error,
+            })?);
+        }
+    }
+    Ok(all)
+}
+
+/// The address as it stands on the command line.
+pub fn text(address: &ListenAddress) -> String {
+    match address {
+        ListenAddress::Inet(addr) => addr.to_string(),
+        ListenAddress::Unix(path) => format!("unix:{}", path.display()),
+        ListenAddress::Fd(fd) => format!("fd:{fd}"),
+        ListenAddress::Systemd(name) => format!("systemd:{name}"),
+    }
+}
+
+type Opened = (Socket, Option<(PathBuf, u64)>);
+
+fn open(listen: &Listen) -> io::Result<Vec<Opened>> {
+    match &listen.address {
+        ListenAddress::Inet(addr) => Ok(vec![(open_inet(listen, *addr)?, None)]),
+        ListenAddress::Unix(path) => {
+            let socket = open_unix(listen, path)?;
+            let inode = std::fs::symlink_metadata(path)?.ino();
+            Ok(vec![(socket, Some((path.clone(), inode)))])
+        }
+        ListenAddress::Fd(fd) => Ok(vec![(take_over(sys::inherit(*fd)?)?, None)]),
+        ListenAddress::Systemd(name) => {
+            let passed = passed_by_name(name)?;
+            let sockets = passed
+                .into_iter()
+                .map(|fd| Ok((take_over(sys::inherit(fd)?)?, None)));
+            sockets.collect()
+        }
+    }
+}
+
+/// What is the same for every listener, however it was opened.
+fn ready(socket: Socket, file: Option<(PathBuf, u64)>, listen: usize) -> io::Result<Listener> {
+    socket.set_nonblocking(true)?;
+    let address = socket.local_addr()?;
+    let local = match address.as_socket() {
+        Some(addr) => {
+            // Connections inherit it: heads and bodies go out whole, and nothing is to wait for an acknowledgement.
+            socket.set_tcp_nodelay(true)?;
+            (!addr.ip().is_unspecified()).then_some(Local::Inet(addr))
+        }
+        None => {
+            let path = address.as_pathname().map(Path::to_path_buf);
+            Some(Local::Unix(path.unwrap_or_default()))
+        }
+    };
+    Ok(Listener {
+        socket,
+        listen,
+        local,
+        ready: true,
+        rests_until: None,
+        file,
+    })
+}
+
+fn open_inet(listen: &Listen, addr: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    if listen.reuseport {
+        socket.set_reuse_port(true)?;
+    }
+    if addr.is_ipv6() {
+        socket.set_only_v6(listen.ipv6only)?;
+    }
+    socket.bind(&SockAddr::from(addr))?;
+    socket.listen(listen.backlog)?;
+    Ok(socket)
+}
+
+fn open_unix(listen: &Listen, path: &Path) -> io::Result<Socket> {
+    remove_stale(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    // Nobody can connect before listen: the rights are in place by then.
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(listen.mode))?;
+    if let Some(group) = &listen.group {
+        let gid = privileges::group_id(group)?;
+        std::os::unix::fs::chown(path, None, Some(gid))?;
+    }
+    socket.listen(listen.backlog)?;
+    Ok(socket)
+}
+
+/// Removes a socket file that nobody listens on: only what refuses a connection is stale.
+fn remove_stale(path: &Path) -> io::Result<()> {
+    let meta = match std::fs::symlink_metadata(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    let in_the_way = |what| Err(io::Error::new(io::ErrorKind::AddrInUse, what));
+    if !meta.file_type().is_socket() {
+        return in_the_way("the file exists and is not a socket");
+    }
+    match UnixStream::connect(path) {
+        Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Ok(_) => in_the_way("another program listens on it"),
+        Err(e) => Err(e),
+    }
+}
+
+/// A descriptor that was passed to us must be a listening stream socket.
+fn take_over(fd: OwnedFd) -> io::Result<Socket> {
+    let socket = Socket::from(fd);
+    let wrong = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+    match (socket.r#type(), socket.is_listener()) {
+        (Ok(Type::STREAM), Ok(true)) => Ok(socket),
+        (Ok(_), _) => wrong("the descriptor is not a listening stream socket"),
+        (Err(_), _) => wrong("the descriptor is not a socket"),
+    }
+}
+
+/// The descriptors that systemd passed under a name. Without names they are all called `unknown`.
+fn passed_by_name(name: &str) -> io::Result<Vec<i32>> {
+    let missing = |what: String| io::Error::new(io::ErrorKind::NotFound, what);
+    let number = |key: &str| std::env::var(key).ok().and_then(|v| v.parse::<u32>().ok());
+    if number("LISTEN_PID") != Some(std::process::id()) {
+        return Err(missing(
+            "no sockets were passed to this process (LISTEN_PID)".into(),
+        ));
+    }
+    let count = number("LISTEN_FDS").unwrap_or(0).min(1024);
+    let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
+    let mut names = names.split(':').filter(|n| !n.is_empty());
+    let mut found = Vec::new();
+    for index in 0..count {
+        if names.next().unwrap_or("unknown") == name {
+            found.push(FIRST_PASSED + index as i32);
+        }
+    }
+    if found.is_empty() {
+        return Err(missing(format!(
+            "none of the {count} passed sockets has this name"
+        )));
+    }
+    Ok(found)
+}
+
+/// A connection as it was accepted.
+pub struct Accepted {
+    pub socket: OwnedFd,
+    pub remote: Option<SocketAddr>,
+    pub local: Local,
+}
+
+impl Listener {
+    /// For registration with the poll.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// Whether accepting may be tried.
+    pub fn may_accept(&mut self, now: Instant) -> bool {
+        if self.rests_until.is_some_and(|until| now >= until) {
+            self.rests_until = None;
+        }
+        self.is_waiting()
+    }
+
+    /// Connections may be waiting, and accepting does not rest.
+    pub fn is_waiting(&self) -> bool {
+        self.ready && self.rests_until.is_none()
+    }
+
+    /// The next waiting connection.
+    ///
+    /// # Errors
+    /// As accept4(2).
+    pub fn accept(&self) -> io::Result<Accepted> {
+        let (socket, remote) = sys::accept(self.socket.as_fd())?;
+        let local = match &self.local {
+            Some(local) => local.clone(),
+            None => {
+                let own = socket2::SockRef::from(&socket).local_addr()?.as_socket();
+                Local::Inet(own.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0))))
+            }
+        };
+        Ok(Accepted {
+            socket,
+            remote: remote.as_socket().map(plain),
+            local,
+        })
+    }
+}
+
+impl Drop for Listener {
+    /// Removes the socket file, if it is still the one we made.
+    fn drop(&mut self) {
+        if let Some((path, inode)) = &self.file
+            && std::fs::symlink_metadata(path).is_ok_and(|meta| meta.ino() == *inode)
+        {
+            // Without the right to (after dropping privileges) the file stays and is found stale at the next start.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// IPv4 clients of an IPv6 socket are shown as IPv4.
+fn plain(addr: SocketAddr) -> SocketAddr {
+    SocketAddr::new(addr.ip().to_canonical(), addr.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_socket_that_refuses_is_stale() {
+        let dir = std::env::temp_dir().join(format!("scgate-listener-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let (file, live, dead) = (dir.join("file"), dir.join("live"), dir.join("dead"));
+        std::fs::write(&file, "x").unwrap();
+        let _live = std::os::unix::net::UnixListener::bind(&live).unwrap();
+        drop(std::os::unix::net::UnixListener::bind(&dead).unwrap());
+        assert!(remove_stale(&file).is_err() && file.exists());
+        assert!(remove_stale(&live).is_err() && live.exists());
+        assert!(remove_stale(&dead).is_ok() && !dead.exists());
+        assert!(remove_stale(&dir.join("none")).is_ok());
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn mapped_addresses_are_shown_as_ipv4() {
+        let mapped: SocketAddr = "[::ffff:192.0.2.1]:80".parse().unwrap();
+        assert_eq!(plain(mapped).to_string(), "192.0.2.1:80");
+    }
+}

@@ -1,0 +1,475 @@
+//! What becomes of a whole request head: its body is taken in, it is handed to a worker, or it is answered here.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::conn::{Conn, Hub, Pending, Phase};
+use super::intake::{BodyIntake, BodyStep};
+use super::route::{Action, Route, route};
+use crate::buffer::chain::Spool;
+use crate::buffer::spill;
+use crate::config::{Location, Scgi, Server, TempPath};
+use crate::http::request::{Reject, Request};
+use crate::respond::head::{Ask, own};
+use crate::respond::page::{Page, wants_json};
+use crate::sink::{Then, Turn};
+use crate::worker::exchange::Exchange;
+use crate::worker::report::Record;
+use crate::worker::send::Body;
+
+/// How long a request waits while all buffers together are at their ceiling, and how often it looks.
+const MEMORY_WAIT: Duration = Duration::from_secs(2);
+const MEMORY_LOOK: Duration = Duration::from_millis(20);
+/// What a client is told to wait when the queue is full, in seconds.
+const RETRY_AFTER: u32 = 1;
+/// The methods we name when asked about the server as a whole.
+const ALLOW: &[u8] = b"GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS";
+
+/// A response of our own.
+struct Answer {
+    status: u16,
+    keep_alive: bool,
+    retry_after: Option<u32>,
+    cause: Option<&'static str>,
+}
+
+impl Answer {
+    /// A refusal after which the connection is closed.
+    fn last(status: u16) -> Answer {
+        Answer {
+            status,
+            keep_alive: false,
+            retry_after: None,
+            cause: None,
+        }
+    }
+}
+
+/// What a request was about, for the page and the log; all `None` for a head that was refused.
+#[derive(Default)]
+struct About {
+    request: Option<Box<Request>>,
+    server: Option<&'static Server>,
+    location: Option<&'static Location>,
+}
+
+impl Pending {
+    /// Takes what there is of the body.
+    ///
+    /// # Errors
+    /// The framing is refused, or (inside) the body can not be kept.
+    pub fn take(&mut self, bytes: &[u8], temp: &TempPath) -> Result<io::Result<BodyStep>, Reject> {
+        let Some(intake) = &mut self.intake else {
+            return Ok(Ok(BodyStep {
+                consumed: 0,
+                data: 0..0,
+                done: true,
+            }));
+        };
+        let step = intake.step(bytes)?;
+        if let Some(spool) = &mut self.spool {
+            let data = bytes.get(step.data.clone()).unwrap_or_default();
+            if let Err(error) = spool.append(data, || spill::open(&temp.dir, &temp.levels)) {
+                return Ok(Err(error));
+            }
+        }
+        Ok(Ok(step))
+    }
+}
+
+impl Conn {
+    /// A head is complete and sound. `following` is the number of bytes that came behind it.
+    pub(super) fn on_request(&mut self, request: Box<Request>, following: usize, hub: &mut Hub) {
+        self.requests = self.requests.saturating_add(1);
+        let config = hub.shared.config;
+        let listen = &config.listens[self.listen];
+        let client = self.info.remote.map(|addr| addr.ip());
+        let Some(Route {
+            server,
+            location,
+            action,
+        }) = route(config, listen, &request, client)
+        else {
+            return self.refuse(500, "no server for the listen address", hub);
+        };
+        if let Some(location) = location {
+            self.client = &location.client;
+        }
+        let bodyless = matches!(BodyIntake::new(request.framing(), 0), Ok(None));
+        let keep_alive = bodyless && self.may_keep(&request, hub);
+        match action {
+            Action::Options => self.answer_options(request, server, keep_alive, hub),
+            Action::Refuse(status) => {
+                let answer = Answer {
+                    keep_alive,
+                    ..Answer::last(status)
+                };
+                let about = About {
+                    request: Some(request),
+                    server: Some(server),
+                    location,
+                };
+                self.answer(&answer, about, hub);
+            }
+            Action::Scgi(scgi) => {
+                if let Some(location) = location {
+                    self.take_in(request, server, location, scgi, following, hub);
+                }
+            }
+        }
+    }
+
+    /// Whether the connection may be kept after this request.
+    fn may_keep(&self, request: &Request, hub: &Hub) -> bool {
+        request.keep_alive()
+            && !hub.stopping
+            && !self.half_closed
+            && !self.client.keepalive_timeout.is_zero()
+            && self.requests < self.client.keepalive_requests
+    }
+
+    /// A request for an application: its body first, unless that goes on as it comes.
+    fn take_in(
+        &mut self,
+        request: Box<Request>,
+        server: &'static Server,
+        location: &'static Location,
+        scgi: &'static Scgi,
+        following: usize,
+        hub: &mut Hub,
+    ) {
+        let intake = match BodyIntake::new(request.framing(), self.client.max_body_size) {
+            Ok(intake) => intake,
+            Err(reject) => {
+                log::info!("{}: {}", self.name(), reject.why);
+                let about = About {
+                    request: Some(request),
+                    server: Some(server),
+                    location: Some(location),
+                };
+                return self.answer(&Answer::last(reject.status), about, hub);
+            }
+        };
+        if intake.is_some() && following == 0 && request.expects_continue() {
+            // Should the socket be full, it waits in the chain before the response.
+            self.sink.respond(b"HTTP/1.1 100 Continue\r\n\r\n");
+        }
+        let spool = (intake.is_some() && scgi.pass_request_body)
+            .then(|| Spool::new(hub.shared.memory, self.client.body_buffer_size));
+        let streams = !scgi.request_buffering && scgi.pass_request_body;
+        let pending = Box::new(Pending {
+            request,
+            server,
+            location,
+            scgi,
+            intake,
+            spool,
+        });
+        match pending.intake.as_ref().map(BodyIntake::left) {
+            None => self.hand_over(pending, hub),
+            // What came with the head is taken by `process` first; then it may turn out to be all.
+            Some(Some(left)) if streams && following as u64 <= left && following == 0 => {
+                self.hand_over(pending, hub);
+            }
+            Some(_) => {
+                self.phase = Phase::Body(pending);
+                self.wake_in(self.client.body_timeout, hub);
+            }
+        }
+    }
+
+    /// A step over the body has been made. Says how many bytes it used; `None` when the rest is worthless.
+    pub(super) fn after_body_step(
+        &mut self,
+        taken: Result<io::Result<BodyStep>, Reject>,
+        hub: &mut Hub,
+    ) -> Option<usize> {
+        match taken {
+            Ok(Ok(step)) => {
+                self.wake_in(self.client.body_timeout, hub);
+                self.after_body_bytes(step.done, hub);
+                Some(step.consumed)
+            }
+            Ok(Err(error)) => {
+                log::error!(
+                    "{}: can not keep the request body below {}: {error}",
+                    self.name(),
+                    self.client.temp.dir.display()
+                );
+                let about = self.about_pending();
+                let answer = Answer {
+                    cause: Some("SPOOL"),
+                    ..Answer::last(500)
+                };
+                self.answer(&answer, about, hub);
+                None
+            }
+            Err(reject) => {
+                log::info!("{}: {}", self.name(), reject.why);
+                let about = self.about_pending();
+                self.answer(&Answer::last(reject.status), about, hub);
+                None
+            }
+        }
+    }
+
+    /// The body is complete, or is to go on as it comes from here.
+    fn after_body_bytes(&mut self, done: bool, hub: &mut Hub) {
+        let Phase::Body(pending) = &self.phase else {
+            return;
+        };
+        let streams = !pending.scgi.request_buffering
+            && pending.spool.is_some()
+            && pending.intake.as_ref().is_some_and(|i| i.left().is_some());
+        if !done && !streams {
+            return;
+        }
+        if let Phase::Body(mut pending) = std::mem::replace(&mut self.phase, Phase::Idle) {
+            if done {
+                pending.intake = None;
+            }
+            self.hand_over(pending, hub);
+        }
+    }
+
+    /// Hands a request to the workers, unless buffers are at their ceiling.
+    fn hand_over(&mut self, pending: Box<Pending>, hub: &mut Hub) {
+        if hub.shared.memory.is_full() {
+            self.phase = Phase::Wait(pending, hub.now + MEMORY_WAIT);
+            self.wake_in(MEMORY_LOOK, hub);
+            return;
+        }
+        self.submit(pending, hub);
+    }
+
+    /// A request has waited for buffers: hand it over, wait on, or give up.
+    pub(super) fn wait_over(&mut self, hub: &mut Hub) {
+        let Phase::Wait(pending, until) = std::mem::replace(&mut self.phase, Phase::Idle) else {
+            return;
+        };
+        if !hub.shared.memory.is_full() {
+            return self.submit(pending, hub);
+        }
+        if hub.now < until {
+            self.phase = Phase::Wait(pending, until);
+            return self.wake_in(MEMORY_LOOK, hub);
+        }
+        log::error!(
+            "{}: buffers are at the ceiling of --memory: 503",
+            self.name()
+        );
+        let keep_alive = pending.intake.is_none() && self.may_keep(&pending.request, hub);
+        let answer = Answer {
+            keep_alive,
+            retry_after: Some(RETRY_AFTER),
+            cause: Some("MEMORY"),
+            ..Answer::last(503)
+        };
+        self.answer(&answer, about(*pending), hub);
+    }
+
+    fn submit(&mut self, pending: Box<Pending>, hub: &mut Hub) {
+        let pending = *pending;
+        let keep_alive = self.may_keep(&pending.request, hub);
+        let body = body_of(pending.intake, pending.spool);
+        let streams = matches!(body, Body::Stream { .. });
+        hub.exchanges += 1;
+        let protected = pending.scgi.ignore_client_abort;
+        let exchange = Box::new(Exchange {
+            number: hub.exchanges,
+            sink: Arc::clone(&self.sink),
+            conn: Arc::clone(&self.info),
+            request: *pending.request,
+            server: pending.server,
+            location: pending.location,
+            scgi: pending.scgi,
+            body,
+            requests: self.requests,
+            started: self.started,
+            keep_alive,
+        });
+        self.half_closed = self.read_closed();
+        self.sink.begin(Turn::Worker, protected, hub.stopping);
+        let Err(back) = hub.pool.submit(exchange) else {
+            return self.busy(streams, protected, hub);
+        };
+        log::error!(
+            "{}: the queue is full (--queue, --workers): 503",
+            self.name()
+        );
+        let answer = Answer {
+            keep_alive: keep_alive && !streams,
+            retry_after: Some(RETRY_AFTER),
+            cause: Some("QUEUE"),
+            ..Answer::last(503)
+        };
+        let about = About {
+            request: Some(Box::new(back.request)),
+            server: Some(back.server),
+            location: Some(back.location),
+        };
+        self.answer(&answer, about, hub);
+    }
+
+    /// From now on the sink says how things stand; look at it no later than anything could be overdue.
+    fn busy(&mut self, streams: bool, protected: bool, hub: &mut Hub) {
+        let keep = Some(self.client.keepalive_timeout).filter(|t| !t.is_zero());
+        let look = self.client.send_timeout.min(keep.unwrap_or(Duration::MAX));
+        self.phase = Phase::Busy {
+            streams,
+            protected,
+            look,
+        };
+        self.wake_in(look, hub);
+    }
+
+    /// Refuses what is not a request, or came too slowly.
+    pub(super) fn refuse(&mut self, status: u16, why: &str, hub: &mut Hub) {
+        log::info!("{}: {why}: {status}", self.name());
+        let about = self.about_pending();
+        self.answer(&Answer::last(status), about, hub);
+    }
+
+    /// The client left before its request was complete: only the log is told.
+    pub(super) fn abandoned(&mut self, why: &str, hub: &mut Hub) {
+        log::info!("{}: {why}", self.name());
+        if hub.shared.logs.is_empty() {
+            return;
+        }
+        let about = self.about_pending();
+        let record = self.record(about, 400, 0, hub);
+        record.write(crate::sink::Ended {
+            sent: 0,
+            complete: false,
+        });
+    }
+
+    fn about_pending(&mut self) -> About {
+        match std::mem::replace(&mut self.phase, Phase::Idle) {
+            Phase::Body(pending) | Phase::Wait(pending, _) => about(*pending),
+            other => {
+                self.phase = other;
+                About::default()
+            }
+        }
+    }
+
+    fn answer_options(
+        &mut self,
+        request: Box<Request>,
+        server: &'static Server,
+        keep_alive: bool,
+        hub: &mut Hub,
+    ) {
+        let date = hub.desk.date(SystemTime::now());
+        let ask = Ask {
+            is_head: false,
+            minor_version: request.minor_version(),
+            keep_alive,
+            date: date.as_str(),
+        };
+        hub.desk.clear();
+        own(204, None, 0, &[("Allow", ALLOW)], &ask, &mut hub.desk.head);
+        let about = About {
+            request: Some(request),
+            server: Some(server),
+            location: None,
+        };
+        self.send(about, 204, hub.desk.head.len(), keep_alive, hub);
+    }
+
+    fn answer(&mut self, answer: &Answer, about: About, hub: &mut Hub) {
+        let date = hub.desk.date(SystemTime::now());
+        let request = about.request.as_deref();
+        let fields: &[(&str, &[u8])] = match answer.status {
+            405 => &[("Allow", ALLOW)],
+            _ => &[],
+        };
+        let page = Page {
+            status: answer.status,
+            cause: answer.cause,
+            retry_after: answer.retry_after,
+            fields,
+            keep_alive: answer.keep_alive,
+            minor_version: request.map_or(1, Request::minor_version),
+            is_head: request.is_some_and(Request::is_head),
+            date: date.as_str(),
+            json: wants_json(request.and_then(|r| r.field("accept"))),
+        };
+        hub.desk.clear();
+        let body = page.write(&mut hub.desk.head);
+        let head_len = hub.desk.head.len().saturating_sub(body);
+        self.send(about, answer.status, head_len, answer.keep_alive, hub);
+    }
+
+    /// Sends what is on the desk, as an exchange of its own.
+    fn send(
+        &mut self,
+        about: About,
+        status: u16,
+        head_len: usize,
+        keep_alive: bool,
+        hub: &mut Hub,
+    ) {
+        let then = if keep_alive { Then::Keep } else { Then::Close };
+        self.sink.begin(Turn::Worker, false, false);
+        self.sink.respond(&hub.desk.head);
+        let after: Option<crate::sink::After> = if hub.shared.logs.is_empty() {
+            None
+        } else {
+            let record = self.record(about, status, head_len, hub);
+            Some(Box::new(move |ended| record.write(ended)))
+        };
+        self.sink.finish(then, after);
+        self.busy(false, false, hub);
+    }
+
+    fn record(&self, about: About, status: u16, head_len: usize, hub: &Hub) -> Record {
+        Record {
+            shared: hub.shared,
+            conn: Arc::clone(&self.info),
+            requests: self.requests,
+            request: about.request.map(|request| *request),
+            server: Some(about.server.unwrap_or_else(|| self.server(hub))),
+            location: about.location,
+            body_length: None,
+            started: self.started,
+            status,
+            head_len,
+            tries: Vec::new(),
+            head: None,
+            sent_head: hub.desk.head.get(..head_len).unwrap_or_default().to_vec(),
+            whole: true,
+        }
+    }
+
+    /// Which connection a log line is about.
+    fn name(&self) -> String {
+        match self.info.remote {
+            Some(remote) => format!("connection {}, client {remote}", self.info.id),
+            None => format!("connection {}, client unix:", self.info.id),
+        }
+    }
+}
+
+fn about(pending: Pending) -> About {
+    About {
+        request: Some(pending.request),
+        server: Some(pending.server),
+        location: Some(pending.location),
+    }
+}
+
+/// The body as the worker gets it: taken in, or still to be read from the client.
+fn body_of(intake: Option<BodyIntake>, spool: Option<Spool>) -> Body {
+    let rest = intake.and_then(|intake| intake.left()).unwrap_or(0);
+    match (spool, rest) {
+        (None, _) => Body::None,
+        (Some(spool), 0) => Body::Held(spool.into_chain()),
+        (Some(spool), rest) => Body::Stream {
+            prefix: spool.into_chain(),
+            rest,
+        },
+    }
+}

@@ -1,0 +1,328 @@
+//! The body of a response, from the application to the sink: framing undone, framing put on, paces kept.
+//!
+//! Every read goes into one block, behind room for a chunk's size line and before room for its end, so that a piece is
+//! framed in place and written with one call. Nothing is held back: what has been read is passed on before the worker
+//! waits for more (Z23).
+
+use std::time::{Duration, Instant};
+
+use super::receive::{Got, HEADROOM, Incoming, TAILROOM};
+use crate::error::{Fault, Gone, Phase};
+use crate::http::chunked::{self, Decoder};
+use crate::respond::head::{Framing, Plan};
+use crate::scgi::response::Length;
+use crate::sink::{Overflow, Sink};
+use crate::upstream::Connection;
+
+/// Response heads are sent together with a first piece of up to this many bytes by copying it.
+const COPY_MAX: usize = 2048;
+
+/// Where the application's body ends.
+#[derive(Debug)]
+enum Source {
+    Known { left: u64 },
+    Chunked(Decoder),
+    UntilClose,
+}
+
+/// One delivery: what it reads from, and what it writes to.
+pub struct Delivery<'a, 'o> {
+    pub sink: &'a Sink,
+    pub plan: &'a Plan,
+    pub overflow: &'a mut Overflow<'o>,
+    /// The client's response head, to go with the first piece; empty once it has gone.
+    pub head: &'a mut Vec<u8>,
+    /// Bytes a second at which the application is read; 0: no limit (`--limit-rate`).
+    pub rate: u64,
+    /// `--buffer-size`: the unit of unbuffered reading.
+    pub unit: usize,
+    /// Go on reading when the client has left (`--ignore-client-abort`).
+    pub protected: bool,
+    /// The request's body was not all taken, or may not have been: a reset is the application's way to close then.
+    pub reset_is_end: bool,
+}
+
+/// How a delivery went.
+#[derive(Debug, Default)]
+pub struct Delivered {
+    /// Bytes of the application's body, without its framing.
+    pub body: u64,
+    /// The application sent more than it had announced: bytes seen beyond the end.
+    pub extra: usize,
+    /// The client left, and the application was heard out all the same.
+    pub unheard: Option<Gone>,
+    /// Something of the response has been given to the sink.
+    pub begun: bool,
+}
+
+/// The state of one delivery.
+struct Flow<'a, 'b, 'o> {
+    job: &'a mut Delivery<'b, 'o>,
+    source: Source,
+    done: Delivered,
+    start: Option<Instant>,
+}
+
+/// Delivers the body that begins in `incoming`. The result says how far it came, even when it failed.
+pub fn deliver(
+    job: &mut Delivery<'_, '_>,
+    from: &Connection,
+    incoming: &mut Incoming,
+) -> (Delivered, Result<(), Fault>) {
+    let source = match job.plan.length {
+        Length::Known(left) => Source::Known { left },
+        Length::Chunked => Source::Chunked(Decoder::lenient()),
+        Length::UntilClose => Source::UntilClose,
+    };
+    let mut flow = Flow {
+        job,
+        source,
+        done: Delivered::default(),
+        start: None,
+    };
+    let result = flow.run(from, incoming);
+    (flow.done, result)
+}
+
+impl Flow<'_, '_, '_> {
+    fn run(&mut self, from: &Connection, incoming: &mut Incoming) -> Result<(), Fault> {
+        if self.job.plan.bodyless {
+            return self.push(&[]);
+        }
+        loop {
+            let mut end = self.decode(incoming)?;
+            if !end && self.may_gather() {
+                match self.gather(from, incoming) {
+                    Ok(complete) => end = complete,
+                    Err(fault) => {
+                        // What did come is the client's; the end that would make it look whole is not sent.
+                        self.emit(incoming, false)?;
+                        return Err(fault);
+                    }
+                }
+            }
+            self.emit(incoming, end)?;
+            if end {
+                return Ok(());
+            }
+            incoming.rewind();
+            self.keep_rate()?;
+            let limit = self.read_limit();
+            match incoming.read(from, limit, Phase::Body) {
+                Ok(()) => {}
+                Err(fault) => self.after_fault(fault, incoming)?,
+            }
+        }
+    }
+
+    /// Small pieces may be joined, where nothing asks for each at once, or for a pace.
+    fn may_gather(&self) -> bool {
+        self.job.plan.buffering && !self.job.plan.stream && self.job.rate == 0
+    }
+
+    /// Reads on for as long as more is there at once and there is room, so that small pieces go out as one.
+    fn gather(&mut self, from: &Connection, incoming: &mut Incoming) -> Result<bool, Fault> {
+        loop {
+            let have = incoming.to;
+            let limit = self.read_limit();
+            let got = match incoming.read_now(from, limit, Phase::Body) {
+                Ok(got) => got,
+                Err(fault) => {
+                    self.after_fault(fault, incoming)?;
+                    Got::End
+                }
+            };
+            if got == Got::Nothing {
+                return Ok(false);
+            }
+            // Decode the new part alone; what was there before is payload already.
+            let payload = incoming.from;
+            incoming.from = have;
+            let end = self.decode(incoming)?;
+            incoming.from = payload;
+            if end {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// A reset is an end where the application had reason to close without reading, and a truncation elsewhere.
+    fn after_fault(&mut self, fault: Fault, incoming: &mut Incoming) -> Result<(), Fault> {
+        match fault {
+            Fault::Io(_, error) if error.kind() == std::io::ErrorKind::ConnectionReset => {
+                if self.job.reset_is_end {
+                    incoming.ended = true;
+                    Ok(())
+                } else {
+                    Err(self.cut_short())
+                }
+            }
+            other => Err(other),
+        }
+    }
+
+    fn cut_short(&self) -> Fault {
+        Fault::CutShort {
+            missing: match self.source {
+                Source::Known { left } => Some(left),
+                Source::Chunked(_) | Source::UntilClose => None,
+            },
+        }
+    }
+
+    /// Takes the application's framing off `incoming.bytes()`, in place. True: the body is complete.
+    fn decode(&mut self, incoming: &mut Incoming) -> Result<bool, Fault> {
+        let length = incoming.to - incoming.from;
+        let end = match &mut self.source {
+            Source::Known { left } => {
+                let due = usize::try_from(*left).unwrap_or(usize::MAX);
+                self.done.extra = length.saturating_sub(due);
+                incoming.to -= self.done.extra;
+                *left -= (incoming.to - incoming.from) as u64;
+                *left == 0
+            }
+            Source::Chunked(decoder) => {
+                let bytes = &mut incoming.block[incoming.from..incoming.to];
+                let (kept, extra) = unchunk(decoder, bytes).map_err(Fault::BadChunk)?;
+                incoming.to = incoming.from + kept;
+                self.done.extra = extra;
+                decoder.is_done()
+            }
+            Source::UntilClose => incoming.ended,
+        };
+        self.done.body += (incoming.to - incoming.from) as u64;
+        if incoming.ended && !end {
+            return Err(self.cut_short());
+        }
+        Ok(end)
+    }
+
+    /// Frames and pushes what there is; `end` adds what ends the body.
+    fn emit(&mut self, incoming: &mut Incoming, end: bool) -> Result<(), Fault> {
+        let (mut from, mut to) = (incoming.from, incoming.to);
+        if self.job.plan.framing == Framing::Chunked {
+            if to > from {
+                from -= chunked::write_size(to - from, &mut incoming.block[from - HEADROOM..from]);
+                incoming.block[to..to + 2].copy_from_slice(b"\r\n");
+                to += 2;
+            }
+            if end {
+                let last = chunked::LAST_CHUNK;
+                incoming.block[to..to + last.len()].copy_from_slice(last);
+                to += last.len();
+            }
+        }
+        debug_assert!(to <= incoming.block.len() && incoming.to + TAILROOM <= incoming.block.len());
+        self.push(&incoming.block[from..to])?;
+        if !self.job.plan.buffering && !end && self.done.unheard.is_none() {
+            let drained = self.job.sink.drain();
+            self.heard(drained)?;
+        }
+        Ok(())
+    }
+
+    /// Gives the head, if it has not gone yet, and `bytes` to the client.
+    fn push(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        if self.done.unheard.is_some() || (bytes.is_empty() && self.job.head.is_empty()) {
+            return Ok(());
+        }
+        self.done.begun = true;
+        let result = if bytes.len() <= COPY_MAX && !self.job.head.is_empty() {
+            self.job.head.extend_from_slice(bytes);
+            self.job.sink.push(self.job.head, &[], self.job.overflow)
+        } else {
+            self.job.sink.push(self.job.head, bytes, self.job.overflow)
+        };
+        self.job.head.clear();
+        self.heard(result)
+    }
+
+    fn heard(&mut self, result: Result<(), Gone>) -> Result<(), Fault> {
+        match result {
+            Err(gone) if !self.job.protected => Err(Fault::Client(gone)),
+            Err(gone) => {
+                self.done.unheard = Some(gone);
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// How much the next read may take: all there is room for, or a unit, or what the rate has for a second (B17).
+    fn read_limit(&self) -> usize {
+        let unit = if self.job.plan.buffering {
+            usize::MAX
+        } else {
+            self.job.unit
+        };
+        match self.job.rate {
+            0 => unit,
+            rate => unit.min(usize::try_from(rate).unwrap_or(usize::MAX)),
+        }
+    }
+
+    /// Waits until what has been read is no more than the rate allows.
+    fn keep_rate(&mut self) -> Result<(), Fault> {
+        if self.job.rate == 0 {
+            return Ok(());
+        }
+        let start = *self.start.get_or_insert_with(Instant::now);
+        let millis = u128::from(self.done.body) * 1000 / u128::from(self.job.rate);
+        let due = Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX));
+        let wait = due.saturating_sub(start.elapsed());
+        if wait.is_zero() {
+            return Ok(());
+        }
+        match self.job.sink.pause(wait) {
+            Some(gone) if !self.job.protected => Err(Fault::Client(gone)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Moves the data runs of a chunked piece together at its start. Returns their length, and what lies beyond the end.
+fn unchunk(decoder: &mut Decoder, bytes: &mut [u8]) -> Result<(usize, usize), &'static str> {
+    let (mut at, mut kept) = (0, 0);
+    while at < bytes.len() && !decoder.is_done() {
+        let step = decoder.step(&bytes[at..]).map_err(|e| e.why())?;
+        let run = at + step.data.start..at + step.data.end;
+        let length = run.len();
+        bytes.copy_within(run, kept);
+        kept += length;
+        if step.consumed == 0 {
+            break;
+        }
+        at += step.consumed;
+    }
+    Ok((kept, bytes.len() - at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_runs_of_a_chunked_piece_move_together() {
+        let mut decoder = Decoder::lenient();
+        let mut piece = *b"3\r\nabc\r\n2\nde\n0\r\n\r\nrest";
+        let (kept, extra) = unchunk(&mut decoder, &mut piece).unwrap();
+        assert_eq!((&piece[..kept], extra), (&b"abcde"[..], 4));
+        assert!(decoder.is_done());
+    }
+
+    #[test]
+    fn a_chunk_may_be_split_anywhere() {
+        let whole = b"a\r\n0123456789\r\n0\r\n\r\n";
+        for cut in 1..whole.len() {
+            let mut decoder = Decoder::lenient();
+            let mut out = Vec::new();
+            for part in [&whole[..cut], &whole[cut..]] {
+                let mut part = part.to_vec();
+                let (kept, _) = unchunk(&mut decoder, &mut part).unwrap();
+                out.extend_from_slice(&part[..kept]);
+            }
+            assert_eq!(out, b"0123456789", "cut at {cut}");
+            assert!(decoder.is_done());
+        }
+    }
+}
