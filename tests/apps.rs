@@ -101,7 +101,7 @@ impl Application {
     }
 
     fn gate(&self, args: &[&str]) -> Gate {
-        let temp = self.dir.file("spool");
+        let temp = self.dir.path().display().to_string();
         Gate::start(
             [
                 "--pass",

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use common::gate::Starter;
 use common::http::{Broken, Framing};
-use common::{App, Gate, LIMIT, Pattern, Temp, heavy, left_out, process, until};
+use common::{App, Gate, LIMIT, Pattern, Temp, cannot_here, heavy, process, until};
 
 const MIB: u64 = 1 << 20;
 
@@ -45,6 +45,13 @@ fn check_body(client: &mut common::Client, size: u64) {
         at += piece.len() as u64;
     });
     assert_eq!(at, size);
+}
+
+/// A directory for temp files in `dir`.
+fn spool(dir: &Temp) -> String {
+    let path = dir.file("spool");
+    std::fs::create_dir(&path).expect("make a directory");
+    path
 }
 
 /// A client that reads nothing while a response of `size` is produced: the application is rid of it, the worker free
@@ -125,7 +132,7 @@ fn a_response_of_4_gib_to_a_slow_client() {
 #[test]
 fn a_temp_file_is_for_us_alone_and_no_directory_is_needed_before_it() {
     let dir = Temp::new();
-    let spool = dir.file("spool");
+    let spool = spool(&dir);
     let (app, told) = sender(WITH_LENGTH);
     let gate = Gate::start([
         "--pass",
@@ -642,23 +649,17 @@ fn an_upload_that_cannot_spill_is_refused() {
 fn a_full_file_system_is_an_orderly_failure() {
     let name = "a_full_file_system_is_an_orderly_failure";
     if !common::is_root() {
-        return left_out(name, "mounting needs root");
+        return cannot_here(name, "mounting needs root");
     }
     let dir = Temp::new();
     let mount = Mount::tmpfs(&dir.file("small"), "size=2m");
     let Some(mount) = mount else {
         // In a container without the right to mount; the limit on file sizes above covers the code.
-        return left_out_quietly(name, "this machine does not let root mount");
+        return cannot_here(name, "this machine does not let root mount");
     };
     let (app, _told) = sender(WITH_LENGTH);
     let gate = Gate::start(["--pass", &app.addr(), "--temp-path", &mount.0]);
     orderly_failure(gate, 32 * MIB);
-}
-
-/// Left out for a reason that no installation can cure.
-fn left_out_quietly(test: &str, why: &str) {
-    println!("LEFT OUT: {test}: {why}");
-    eprintln!("LEFT OUT: {test}: {why}");
 }
 
 struct Mount(String);

@@ -311,11 +311,13 @@ fn no_atomic_of_64_bits_is_used() {
     }
 }
 
+/// Tests inside a file do not count, and neither does sys.rs, which is one file so that there is one to read.
 #[test]
 fn files_stay_short() {
     let long: Vec<String> = sources()
         .iter()
-        .map(|s| (s.text.lines().count(), &s.name))
+        .filter(|s| s.name != "sys.rs" && !s.is_tests())
+        .map(|s| (s.code().len(), &s.name))
         .filter(|(lines, _)| *lines > MAX_LINES)
         .map(|(lines, name)| format!("src/{name}: {lines} lines"))
         .collect();

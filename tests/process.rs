@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use common::gate::{Starter, run};
 use common::http::{Broken, Client};
-use common::{App, Gate, LIMIT, Temp, is_root, left_out, process, until};
+use common::{App, Gate, LIMIT, Temp, cannot_here, is_root, process, until};
 
 /// An application that answers when it is told to, and each time the sender is used or dropped.
 fn waiting() -> (App, Sender<()>) {
@@ -556,7 +556,7 @@ fn the_pid_file_has_the_pid_and_goes_away() {
 #[test]
 fn root_can_be_given_up() {
     if !is_root() {
-        return left_out("root_can_be_given_up", "the test does not run as root");
+        return cannot_here("root_can_be_given_up", "the test does not run as root");
     }
     let app = App::tcp(|scgi| drop(scgi.answer("served")));
     let gate = Gate::start(["--pass", &app.addr(), "--user", "nobody"]);
@@ -609,7 +609,7 @@ fn the_log_names_exchange_client_location_server_phase_and_cause() {
     let socket = dir.file("none");
     let gate = Gate::start(["--location", "/here", "--pass", &format!("unix:{socket}")]);
     gate.get("/here/it-is").is(502);
-    let line = gate.logs("ENOENT");
+    let line = gate.logs("No such file");
     for word in ["127.0.0.1", "/here", &socket, "connect"] {
         assert!(line.contains(word), "no {word:?} in {line}");
     }

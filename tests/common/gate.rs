@@ -115,6 +115,12 @@ impl Starter {
         self
     }
 
+    /// Names are looked up in this file, as if it were /etc/hosts. See [`process::can_have_own_hosts`].
+    pub fn hosts(mut self, path: &str) -> Starter {
+        self.setup.hosts = Some(std::ffi::CString::new(path).expect("a path"));
+        self
+    }
+
     /// Hands over a descriptor as `number`.
     pub fn descriptor(mut self, ours: &impl AsRawFd, number: i32) -> Starter {
         self.setup.fds.push((ours.as_raw_fd(), number));
@@ -239,6 +245,17 @@ impl Gate {
                 Client::new(Stream::Unix(UnixStream::connect(path).expect("connect")))
             }
             Front::Elsewhere => panic!("this gateway listens where only the test knows"),
+        }
+    }
+
+    /// Waits until the gateway has read whatever reached its sockets before this call: its one front thread answers two
+    /// requests of ours, for which no application is needed, one after the other.
+    #[track_caller]
+    pub fn has_read_everything(&self) {
+        for _ in 0..2 {
+            let mut client = self.client();
+            client.send("GET / HTTP/1.1\r\nHost: no host\r\n\r\n");
+            client.response().is(400);
         }
     }
 

@@ -3,6 +3,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::AsRawFd;
 
 use super::{LIMIT, Stream};
 
@@ -171,6 +172,27 @@ impl Client {
     /// Sends what the gateway may refuse to take: it may have answered and closed already.
     pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         self.stream.write_all(bytes.as_ref())
+    }
+
+    /// Sends bytes and ends our sending side so that both arrive at once.
+    #[track_caller]
+    pub fn send_and_half_close(&mut self, bytes: &str) {
+        // SAFETY: the pointer and the length are of a live slice.
+        let sent = unsafe {
+            libc::send(
+                self.stream.as_raw_fd(),
+                bytes.as_ptr().cast(),
+                bytes.len(),
+                libc::MSG_MORE | libc::MSG_NOSIGNAL,
+            )
+        };
+        assert_eq!(
+            usize::try_from(sent),
+            Ok(bytes.len()),
+            "send: {}",
+            io::Error::last_os_error()
+        );
+        self.half_close();
     }
 
     /// Ends our sending side only.

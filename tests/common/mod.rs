@@ -47,12 +47,21 @@ pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
 #[track_caller]
 pub fn left_out(test: &str, why: &str) {
     assert!(!all_required(), "{test} was left out: {why}");
-    // Straight to the descriptor: the test runner swallows what goes through `eprintln!` when a test passes.
-    let line = format!("LEFT OUT: {test}: {why}\n");
+    announce(&format!("LEFT OUT: {test}: {why}"));
+}
+
+/// Says that this machine does not allow what a test needs (a right, a kind of address). Loud, but no failure:
+/// nothing that could be installed would help.
+pub fn cannot_here(test: &str, why: &str) {
+    announce(&format!("NOT POSSIBLE HERE: {test}: {why}"));
+}
+
+/// Straight to the descriptor: the test runner swallows what goes through `eprintln!` when a test passes.
+fn announce(line: &str) {
     let _ = std::fs::OpenOptions::new()
         .append(true)
         .open("/dev/stderr")
-        .and_then(|mut f| f.write_all(line.as_bytes()));
+        .and_then(|mut f| f.write_all(format!("{line}\n").as_bytes()));
 }
 
 /// Whether leaving a test out is a failure.

@@ -72,6 +72,8 @@ pub struct Setup {
     pub limits: Vec<(libc::__rlimit_resource_t, u64)>,
     /// Signals that the child finds ignored.
     pub ignored: Vec<libc::c_int>,
+    /// A file that the child finds as /etc/hosts. Needs root and mount namespaces: see [`can_have_own_hosts`].
+    pub hosts: Option<std::ffi::CString>,
 }
 
 /// Starts `command` with pipes for its output.
@@ -95,6 +97,18 @@ pub fn start(name: &str, mut command: Command, setup: Setup) -> Running {
         stdout,
         stderr,
     }
+}
+
+/// Whether we may give a child an /etc/hosts of its own.
+pub fn can_have_own_hosts() -> bool {
+    let setup = Setup {
+        hosts: Some(c"/etc/hosts".into()),
+        ..Setup::default()
+    };
+    let mut command = Command::new("true");
+    // SAFETY: as in `start`.
+    unsafe { command.pre_exec(move || in_child(&setup)) };
+    command.status().is_ok_and(|status| status.success())
 }
 
 /// Runs in the child. The kernel kills it when the thread that started it ends, also by a panic.
@@ -130,6 +144,24 @@ fn in_child(setup: &Setup) -> io::Result<()> {
         }
         for &signal in &setup.ignored {
             libc::signal(signal, libc::SIG_IGN);
+        }
+        if let Some(hosts) = &setup.hosts {
+            let none = std::ptr::null();
+            ok(libc::unshare(libc::CLONE_NEWNS))?;
+            ok(libc::mount(
+                none,
+                c"/".as_ptr(),
+                none,
+                libc::MS_REC | libc::MS_PRIVATE,
+                none.cast(),
+            ))?;
+            ok(libc::mount(
+                hosts.as_ptr(),
+                c"/etc/hosts".as_ptr(),
+                none,
+                libc::MS_BIND,
+                none.cast(),
+            ))?;
         }
     }
     Ok(())

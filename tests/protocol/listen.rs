@@ -6,7 +6,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 
 use crate::common::gate::{Starter, Stopped};
 use crate::common::http::Client;
-use crate::common::{App, Gate, Stream, Temp, left_out, process, until};
+use crate::common::{App, Gate, Stream, Temp, cannot_here, process, until};
 
 fn unix_client(path: &str) -> Client {
     Client::new(Stream::Unix(UnixStream::connect(path).expect("connect")))
@@ -54,7 +54,7 @@ fn it_listens_on_ipv4() {
 #[test]
 fn it_listens_on_ipv6() {
     if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
-        return left_out("it_listens_on_ipv6", "this machine has no [::1]");
+        return cannot_here("it_listens_on_ipv6", "this machine has no [::1]");
     }
     let app = App::echo();
     let (gate, addr) = on_a_free_port(Ipv6Addr::LOCALHOST.into(), &["--pass", &app.addr()]);
@@ -331,7 +331,7 @@ fn it_survives_a_shortage_of_descriptors() {
     gate.get("/before").is(200);
     let now = process::descriptors(gate.pid()).len() as u64;
     if let Err(e) = process::set_limit_of(gate.pid(), libc::RLIMIT_NOFILE, now + 8) {
-        return left_out(
+        return cannot_here(
             "it_survives_a_shortage_of_descriptors",
             &format!("prlimit: {e}"),
         );

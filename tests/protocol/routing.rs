@@ -254,14 +254,16 @@ fn a_body_that_is_not_passed_on_has_no_length_either() {
 fn the_host_decides_the_server() {
     let app = App::echo();
     let addr = app.addr();
-    let mut args = Vec::new();
+    let mut args: Vec<String> = Vec::new();
     for names in [
         "first.example alias.example",
         "*.wild.example",
         ".dot.example",
         "deep.wild.example",
     ] {
-        args.extend(["--server", names, "--location", "/", "--pass", &addr]);
+        let first = names.split(' ').next().unwrap_or_default();
+        args.extend(["--server", names, "--location", "/", "--pass", &addr].map(str::to_owned));
+        args.extend(["--param".to_owned(), format!("WHERE {first}")]);
     }
     let gate = Gate::start(args);
     for (host, name) in [
@@ -271,16 +273,20 @@ fn the_host_decides_the_server() {
         ("x.wild.example", "*.wild.example"),
         ("x.y.wild.example", "*.wild.example"),
         ("deep.wild.example", "deep.wild.example"),
-        ("dot.example", "dot.example"),
-        ("a.dot.example", "dot.example"),
+        ("dot.example", ".dot.example"),
+        ("a.dot.example", ".dot.example"),
         ("unknown.example", "first.example"),
         ("127.0.0.1", "first.example"),
         ("[::1]:80", "first.example"),
     ] {
-        let answered = with_host(&gate, host, "/")
-            .param("SERVER_NAME")
-            .unwrap_or_default();
-        assert_eq!(answered.trim_start_matches('.'), name, "{host}");
+        let response = with_host(&gate, host, "/");
+        assert_eq!(response.param("WHERE").as_deref(), Some(name), "{host}");
+        // A pattern is no name that an application could make a link with.
+        let server = response.param("SERVER_NAME").unwrap_or_default();
+        assert!(
+            !server.is_empty() && !server.contains('*') && !server.starts_with('.'),
+            "{host}: {server}"
+        );
     }
     // A client of HTTP/1.0 may leave the name out.
     let mut client = gate.client();

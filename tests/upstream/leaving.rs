@@ -79,11 +79,11 @@ fn a_client_that_leaves_while_its_request_waits_never_reaches_the_application() 
     app.wait_accepted(1);
     let mut second = gate.client();
     second.send("GET /second HTTP/1.1\r\nHost: a\r\n\r\n");
+    gate.has_read_everything(); // the request waits in the queue
     drop(second);
-    // A third that is complete when it is answered, so that the second has been seen to leave before the worker is free.
+    gate.has_read_everything(); // that the client has left is known
     let mut third = gate.client();
     third.send("GET /third HTTP/1.1\r\nHost: a\r\n\r\n");
-    std::thread::sleep(Duration::from_millis(300));
     go.send(()).expect("go");
     first.response().is(200);
     third.response().is(200);
@@ -116,7 +116,7 @@ fn an_exchange_can_be_told_to_go_on_without_its_client() {
     client.send("GET /left HTTP/1.1\r\nHost: a\r\n\r\n");
     app.wait_accepted(1);
     drop(client);
-    // A request that comes later and is complete, so that the front has looked at the first connection since.
+    gate.has_read_everything();
     gate.get("/other").is(200);
     assert!(told.recv().expect("the other"));
     go.send(()).expect("go");
@@ -127,7 +127,7 @@ fn an_exchange_can_be_told_to_go_on_without_its_client() {
     gate.stop();
 }
 
-/// Z27: a client that only shuts down its sending side still wants its answer.
+/// Z27: a client that ends its sending side with its request still wants the answer.
 #[test]
 fn a_half_closed_client_still_gets_its_answer() {
     let (go, gone) = mpsc::channel::<()>();
@@ -139,10 +139,9 @@ fn a_half_closed_client_still_gets_its_answer() {
     });
     let gate = Gate::start(["--pass", &app.addr()]);
     let mut client = gate.client();
-    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    client.half_close();
+    client.send_and_half_close("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     app.wait_accepted(1);
-    std::thread::sleep(Duration::from_millis(300));
+    gate.has_read_everything();
     go.send(()).expect("go");
     assert_eq!(client.response().is(200).text(), "here");
 }
