@@ -165,7 +165,7 @@ fn clients_over_the_limit_do_not_shut_out_others_for_ever() {
         "--keepalive-timeout",
         "1s",
     ]);
-    let crowd: Vec<TcpStream> = (0..60)
+    let crowd: Vec<TcpStream> = (0..30)
         .map(|_| {
             let mut stream = TcpStream::connect(gate.addr()).expect("connect");
             let _ = stream.write_all(b"GET / HT");

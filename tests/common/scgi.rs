@@ -247,15 +247,15 @@ impl Scgi {
         request
     }
 
-    /// Sends a response with its length.
+    /// Sends a response with its length, in one piece: after a HEAD the gateway does not wait for a body.
     #[track_caller]
     pub fn reply(&mut self, body: impl AsRef<[u8]>) {
         let body = body.as_ref();
-        self.send(format!(
+        let head = format!(
             "Status: 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n",
             body.len()
-        ));
-        self.send(body);
+        );
+        self.send([head.as_bytes(), body].concat());
     }
 
     /// The close at the end of the script will be a reset. On a Unix socket that needs unread bytes of the gateway.
