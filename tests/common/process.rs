@@ -310,7 +310,7 @@ pub fn listens(address: &str) -> bool {
 }
 
 /// Lifts our own soft limit of descriptors to the hard one; children inherit it. Returns the limit.
-pub fn raise_descriptor_limit() -> u64 {
+pub fn raise_descriptor_limit() -> libc::rlim_t {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,
@@ -321,7 +321,7 @@ pub fn raise_descriptor_limit() -> u64 {
         limit.rlim_cur = limit.rlim_max;
         libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
     }
-    limit.rlim_cur as u64
+    limit.rlim_cur
 }
 
 /// Sets a limit of another running process.

@@ -54,7 +54,7 @@ fn a_socket_we_may_not_open_is_eacces() {
         let dir = Temp::new();
         let path = dir.file("closed");
         let _listener = UnixListener::bind(&path).expect("bind");
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).expect("chmod");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).expect("chmod");
         let gate = Gate::start(["--pass", &format!("unix:{path}")]);
         return names_cause(&gate, "EACCES", "ermission denied");
     }

@@ -313,6 +313,34 @@ fn an_early_answer_with_a_length_arrives_every_time() {
     }
 }
 
+/// A body that is small enough to be sent whole, but that the application closes without reading. On a Unix socket that
+/// shows as a reset after the last byte of the answer, and means nothing else.
+#[test]
+fn an_unread_body_does_not_spoil_an_answer_over_a_unix_socket() {
+    for head in [
+        "Status: 401 No\r\nContent-Length: 10\r\n\r\n",
+        "Status: 401 No\r\n\r\n",
+    ] {
+        let app = App::script(move |scgi| {
+            let _ = std::io::Read::read(scgi, &mut [0; 10]); // a part of the request, then no more
+            scgi.send(format!("{head}not for me"));
+        });
+        let gate = Gate::start(["--pass", &app.addr()]);
+        for round in 0..20 {
+            let mut client = gate.client();
+            client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n");
+            client.send(vec![b'x'; 1000]);
+            let response = client
+                .try_response("POST")
+                .unwrap_or_else(|e| panic!("{head:?}, round {round}: {e:?}"));
+            assert_eq!(
+                (response.status, response.text().as_str()),
+                (401, "not for me")
+            );
+        }
+    }
+}
+
 #[test]
 fn a_reset_before_the_head_is_502_even_with_a_half_sent_body() {
     let app = App::tcp(|scgi| {
