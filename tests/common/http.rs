@@ -410,7 +410,8 @@ impl Client {
         }
     }
 
-    fn try_body(&mut self, head: &Head, each: &mut dyn FnMut(&[u8])) -> Result<u64, Broken> {
+    /// The rest of the body, piece by piece, or why it is not complete.
+    pub fn try_body(&mut self, head: &Head, each: &mut dyn FnMut(&[u8])) -> Result<u64, Broken> {
         // `Nothing` from below means: the connection ended inside the body.
         let cut = |e| {
             if let Broken::Nothing = e {
