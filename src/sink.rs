@@ -123,6 +123,12 @@ pub struct Ended {
     pub complete: bool,
 }
 
+/// The end of an exchange.
+pub struct Ending {
+    pub then: Then,
+    pub after: Option<After>,
+}
+
 struct Inner {
     chain: Chain,
     turn: Turn,
@@ -317,9 +323,12 @@ impl Sink {
         Ok(())
     }
 
-    /// Worker: the upstream socket is about to be closed.
-    pub fn detach(&self) {
-        lock(&self.inner).upstream = None;
+    /// Worker: the upstream socket is about to be closed. The next exchange may have begun and attached its own.
+    pub fn detach(&self, upstream: BorrowedFd<'_>) {
+        let mut inner = lock(&self.inner);
+        if inner.upstream == Some(upstream.as_raw_fd()) {
+            inner.upstream = None;
+        }
     }
 
     /// Worker: why the exchange shall end, if it shall.
@@ -356,10 +365,37 @@ impl Sink {
     /// The client is gone; nothing more can be sent.
     pub fn push(
         &self,
+        first: &[u8],
+        second: &[u8],
+        overflow: &mut Overflow<'_>,
+    ) -> Result<(), Gone> {
+        self.place(first, second, overflow).map(drop)
+    }
+
+    /// Worker: the last bytes of the response; ends the exchange as [`Sink::finish`] does. Both under one hold of the
+    /// lock: a client that answers at once with its next request finds the connection idle, and nobody must be woken.
+    ///
+    /// # Errors
+    /// The client is gone; the exchange is not finished then.
+    pub fn push_last(
+        &self,
+        first: &[u8],
+        second: &[u8],
+        overflow: &mut Overflow<'_>,
+        ending: Ending,
+    ) -> Result<(), Gone> {
+        let inner = self.place(first, second, overflow)?;
+        self.end(inner, ending);
+        Ok(())
+    }
+
+    /// Writes or queues two slices, and gives back the lock under which the last of them was placed.
+    fn place(
+        &self,
         mut first: &[u8],
         mut second: &[u8],
         overflow: &mut Overflow<'_>,
-    ) -> Result<(), Gone> {
+    ) -> Result<MutexGuard<'_, Inner>, Gone> {
         let mut inner = lock(&self.inner);
         loop {
             if let Some(gone) = inner.gone {
@@ -378,7 +414,7 @@ impl Sink {
             }
             let next = if first.is_empty() { second } else { first };
             if next.is_empty() {
-                return Ok(());
+                return Ok(inner);
             }
             if let Some(room) = overflow.file_room(&inner.chain) {
                 let piece = &next[..next.len().min(room)];
@@ -414,9 +450,12 @@ impl Sink {
         }
     }
 
-    /// Worker: the exchange is over, and this becomes of the connection. `after` is told how the response ended.
-    pub fn finish(&self, then: Then, after: Option<After>) {
-        let mut inner = lock(&self.inner);
+    /// Worker: the exchange is over; says what becomes of the connection, and who is told how the response ended.
+    pub fn finish(&self, ending: Ending) {
+        self.end(lock(&self.inner), ending);
+    }
+
+    fn end(&self, mut inner: MutexGuard<'_, Inner>, Ending { then, after }: Ending) {
         inner.upstream = None;
         inner.turn = Turn::Done {
             then,

@@ -15,11 +15,18 @@ const ATTEMPTS: usize = 1000;
 /// The counter that file names are made of.
 static NEXT: AtomicUsize = AtomicUsize::new(0);
 
-/// Opens a new, empty, nameless file below `dir`. `levels` are the digits of up to three directory levels.
+/// Opens a new, empty, nameless file below `dir`, which is made if only its last part is missing. `levels` are the digits of up to three directory levels.
 ///
 /// # Errors
 /// As open(2) and mkdir(2): the directory is missing, not writable, or the disk is full.
 pub fn open(dir: &Path, levels: &[u8]) -> io::Result<File> {
+    if !dir.exists() && dir.parent().is_some_and(Path::is_dir) {
+        // As nginx does at its start, but only now that it is needed. Somebody else may be making it too.
+        match DirBuilder::new().mode(0o700).create(dir) {
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
+            _ => {}
+        }
+    }
     if levels.is_empty() {
         // No name is ever visible where the system can do it; anything it can not do is tried by name.
         if let Ok(file) = sys::unnamed_file(dir) {
@@ -114,11 +121,18 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_directory_is_an_error_and_is_not_made() {
-        let dir = scratch("gone").join("missing");
+    fn a_missing_directory_is_made_but_not_its_parent() {
+        let top = scratch("made");
+        open(&top.join("spool"), &[]).unwrap();
+        assert_eq!(
+            std::fs::metadata(top.join("spool")).unwrap().mode() & 0o777,
+            0o700
+        );
+        std::fs::remove_dir_all(top).unwrap();
+        let dir = scratch("gone").join("missing").join("spool");
         assert!(open(&dir, &[]).is_err());
         assert!(open(&dir, &[2]).is_err());
         assert!(!dir.exists());
-        std::fs::remove_dir_all(dir.parent().unwrap()).unwrap();
+        std::fs::remove_dir_all(dir.ancestors().nth(2).unwrap()).unwrap();
     }
 }

@@ -288,6 +288,7 @@ impl Conn {
             requests: self.requests,
             started: self.started,
             keep_alive,
+            finished: false,
         });
         self.half_closed = self.read_closed();
         self.sink.begin(Turn::Worker, protected, hub.stopping);
@@ -421,7 +422,7 @@ impl Conn {
             let record = self.record(about, status, head_len, hub);
             Some(Box::new(move |ended| record.write(ended)))
         };
-        self.sink.finish(then, after);
+        self.sink.finish(crate::sink::Ending { then, after });
         self.busy(false, false, hub);
     }
 

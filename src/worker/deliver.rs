@@ -11,7 +11,7 @@ use crate::error::{Fault, Gone, Phase};
 use crate::http::chunked::{self, Decoder};
 use crate::respond::head::{Framing, Plan};
 use crate::scgi::response::Length;
-use crate::sink::{Overflow, Sink};
+use crate::sink::{Ending, Overflow, Sink};
 use crate::upstream::Connection;
 
 /// Response heads are sent together with a first piece of up to this many bytes by copying it.
@@ -38,6 +38,8 @@ pub struct Delivery<'a, 'o> {
     pub unit: usize,
     /// Go on reading when the client has left (`--ignore-client-abort`).
     pub protected: bool,
+    /// Asked for when the last piece is about to go: what becomes of the connection.
+    pub ending: &'a dyn Fn(&Delivered) -> Ending,
     /// The request's body was not all taken, or may not have been: a reset is the application's way to close then.
     pub reset_is_end: bool,
 }
@@ -47,12 +49,16 @@ pub struct Delivery<'a, 'o> {
 pub struct Delivered {
     /// Bytes of the application's body, without its framing.
     pub body: u64,
+    /// Bytes received in all, the head included.
+    pub received: u64,
     /// The application sent more than it had announced: bytes seen beyond the end.
     pub extra: usize,
     /// The client left, and the application was heard out all the same.
     pub unheard: Option<Gone>,
     /// Something of the response has been given to the sink.
     pub begun: bool,
+    /// The last piece has been, and with it the exchange has ended.
+    pub finished: bool,
 }
 
 /// The state of one delivery.
@@ -87,7 +93,7 @@ pub fn deliver(
 impl Flow<'_, '_, '_> {
     fn run(&mut self, from: &Connection, incoming: &mut Incoming) -> Result<(), Fault> {
         if self.job.plan.bodyless {
-            return self.push(&[]);
+            return self.push(&[], true);
         }
         loop {
             let mut end = self.decode(incoming)?;
@@ -199,6 +205,7 @@ impl Flow<'_, '_, '_> {
 
     /// Frames and pushes what there is; `end` adds what ends the body.
     fn emit(&mut self, incoming: &mut Incoming, end: bool) -> Result<(), Fault> {
+        self.done.received = incoming.received;
         let (mut from, mut to) = (incoming.from, incoming.to);
         if self.job.plan.framing == Framing::Chunked {
             if to > from {
@@ -213,7 +220,7 @@ impl Flow<'_, '_, '_> {
             }
         }
         debug_assert!(to <= incoming.block.len() && incoming.to + TAILROOM <= incoming.block.len());
-        self.push(&incoming.block[from..to])?;
+        self.push(&incoming.block[from..to], end)?;
         if !self.job.plan.buffering && !end && self.done.unheard.is_none() {
             let drained = self.job.sink.drain();
             self.heard(drained)?;
@@ -221,17 +228,26 @@ impl Flow<'_, '_, '_> {
         Ok(())
     }
 
-    /// Gives the head, if it has not gone yet, and `bytes` to the client.
-    fn push(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        if self.done.unheard.is_some() || (bytes.is_empty() && self.job.head.is_empty()) {
+    /// Gives the head, if it has not gone yet, and `bytes` to the client; with the last of them the exchange ends.
+    fn push(&mut self, bytes: &[u8], last: bool) -> Result<(), Fault> {
+        let nothing = bytes.is_empty() && self.job.head.is_empty() && !last;
+        if self.done.unheard.is_some() || nothing {
             return Ok(());
         }
         self.done.begun = true;
-        let result = if bytes.len() <= COPY_MAX && !self.job.head.is_empty() {
+        let copy = bytes.len() <= COPY_MAX && !self.job.head.is_empty();
+        if copy {
             self.job.head.extend_from_slice(bytes);
-            self.job.sink.push(self.job.head, &[], self.job.overflow)
+        }
+        let bytes = if copy { &[] } else { bytes };
+        let (sink, head) = (self.job.sink, &self.job.head[..]);
+        let result = if last {
+            let ending = (self.job.ending)(&self.done);
+            let result = sink.push_last(head, bytes, self.job.overflow, ending);
+            self.done.finished = result.is_ok();
+            result
         } else {
-            self.job.sink.push(self.job.head, bytes, self.job.overflow)
+            sink.push(head, bytes, self.job.overflow)
         };
         self.job.head.clear();
         self.heard(result)

@@ -18,7 +18,7 @@ use crate::respond::head::{Ask, Framing, Plan, translate};
 use crate::respond::page::{Page, wants_json};
 use crate::scgi::request::EncodeError;
 use crate::scgi::response::{Head, Length};
-use crate::sink::{Overflow, Pace, Sink, Then};
+use crate::sink::{After, Ending, Overflow, Pace, Sink, Then};
 use crate::template::Template;
 use crate::units;
 use crate::upstream::{self, Connection, rotation};
@@ -41,6 +41,8 @@ pub struct Exchange {
     pub started: Instant,
     /// Request and settings allow the connection to be kept.
     pub keep_alive: bool,
+    /// The sink has been told of the end; from then on it belongs to the next exchange.
+    pub finished: bool,
 }
 
 /// An exchange as it goes on.
@@ -73,7 +75,7 @@ struct Line<'a> {
 
 impl Drop for Line<'_> {
     fn drop(&mut self) {
-        self.sink.detach();
+        self.sink.detach(self.connection.fd());
     }
 }
 
@@ -84,18 +86,17 @@ pub fn run(mut exchange: Box<Exchange>, desk: &mut Desk, shared: &'static Shared
     let script = AssertUnwindSafe(|| Script::new(&mut exchange, shared).run(desk));
     if catch_unwind(script).is_err() {
         log::error!("exchange {number}: panic; the exchange is given up");
-        rescue(&sink, desk);
+        if !exchange.finished && sink.is_running() {
+            rescue(&sink, desk);
+        }
     }
 }
 
 /// After a panic: a 500 where nothing of a response has gone out, else a connection that is visibly cut.
 fn rescue(sink: &Sink, desk: &mut Desk) {
-    if !sink.is_running() {
-        return;
-    }
+    let ending = |then| Ending { then, after: None };
     if !sink.is_untouched() {
-        sink.finish(Then::Reset, None);
-        return;
+        return sink.finish(ending(Then::Reset));
     }
     let date = desk.date(SystemTime::now());
     let page = Page {
@@ -112,7 +113,7 @@ fn rescue(sink: &Sink, desk: &mut Desk) {
     desk.head.clear();
     page.write(&mut desk.head);
     sink.respond(&desk.head);
-    sink.finish(Then::Close, None);
+    sink.finish(ending(Then::Close));
 }
 
 impl<'a> Script<'a> {
@@ -300,7 +301,7 @@ impl<'a> Script<'a> {
         let unread = matches!(self.exchange.body, Body::Stream { rest, .. } if rest > 0);
         let keep_alive = self.exchange.keep_alive && !unread;
         let plan = self.head(&head, keep_alive, desk);
-        self.deliver(line, address, &plan, &sent, incoming, desk)?;
+        self.deliver(line, (address, begin), &plan, &sent, incoming, desk)?;
         Ok(if plan.keep_alive {
             Then::Keep
         } else {
@@ -369,7 +370,7 @@ impl<'a> Script<'a> {
     fn deliver(
         &mut self,
         line: &Line<'_>,
-        address: &Address,
+        (address, begin): (&Address, Instant),
         plan: &Plan,
         sent: &Sent,
         incoming: &mut Incoming,
@@ -394,17 +395,36 @@ impl<'a> Script<'a> {
         let reset_is_end =
             sent.cut || (unix && plan.length == Length::UntilClose && self.exchange.body.len() > 0);
         let sink = Arc::clone(&self.exchange.sink);
+        let then = if plan.keep_alive {
+            Then::Keep
+        } else {
+            Then::Close
+        };
+        let rate = self.rate(scgi.limit_rate.as_ref(), "--limit-rate", units::rate);
+        let this = &*self;
+        let ending = |delivered: &Delivered| Ending {
+            then,
+            after: this.after(|tries| {
+                if let Some(attempt) = tries.last_mut() {
+                    attempt.response_time = Some(begin.elapsed());
+                    attempt.response_length = delivered.body;
+                    attempt.bytes_received = delivered.received;
+                }
+            }),
+        };
         let mut job = Delivery {
             sink: &sink,
             plan,
             overflow: &mut overflow,
             head: &mut desk.head,
-            rate: self.rate(scgi.limit_rate.as_ref(), "--limit-rate", units::rate),
+            rate,
             unit: scgi.buffer_size,
             protected: scgi.ignore_client_abort,
+            ending: &ending,
             reset_is_end,
         };
         let (delivered, result) = deliver(&mut job, &line.connection, incoming);
+        self.exchange.finished = delivered.finished;
         self.after_delivery(&delivered, plan, address);
         result
     }
@@ -460,12 +480,22 @@ impl<'a> Script<'a> {
 
     /// Leaves the connection to the front, and the access log's line to whoever sends the last byte.
     fn end(self, then: Then) {
-        let sink = Arc::clone(&self.exchange.sink);
-        if self.shared.logs.is_empty() {
-            sink.finish(then, None);
+        if self.exchange.finished {
             return;
         }
-        let exchange = self.exchange;
+        let after = self.after(|_| {});
+        self.exchange.sink.finish(Ending { then, after });
+        self.exchange.finished = true;
+    }
+
+    /// The access log's line, to be written when the last byte is out. `complete` adds what the tries do not say yet.
+    fn after(&self, complete: impl FnOnce(&mut [Try])) -> Option<After> {
+        if self.shared.logs.is_empty() {
+            return None;
+        }
+        let exchange = &*self.exchange;
+        let mut tries = self.tries.clone();
+        complete(&mut tries);
         let record = Record {
             shared: self.shared,
             conn: Arc::clone(&exchange.conn),
@@ -477,12 +507,12 @@ impl<'a> Script<'a> {
             started: exchange.started,
             status: self.status,
             head_len: self.head_len,
-            tries: self.tries,
-            head: self.head,
-            sent_head: self.sent_head,
+            tries,
+            head: self.head.clone(),
+            sent_head: self.sent_head.clone(),
             whole: !self.cut,
         };
-        sink.finish(then, Some(Box::new(move |ended| record.write(ended))));
+        Some(Box::new(move |ended| record.write(ended)))
     }
 
     /// A fault that follows from the client's leaving is the client's.
