@@ -1,0 +1,176 @@
+//! Clients that leave before they have their answer.
+
+use std::sync::Mutex;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use crate::common::{App, Gate, Temp, until};
+
+/// How soon the application must see that the client has left. The promise is a second; a busy machine gets two more.
+const SOON: Duration = Duration::from_secs(3);
+
+#[test]
+fn the_application_sees_at_once_that_the_client_has_left() {
+    let dir = Temp::new();
+    let log = dir.file("access.log");
+    let (tell, told) = mpsc::channel();
+    let tell = Mutex::new(tell);
+    let app = App::script(move |scgi| {
+        scgi.all();
+        let _ = tell.lock().expect("lock").send(None);
+        let _ = tell.lock().expect("lock").send(Some(scgi.peer_closed()));
+    });
+    let gate = Gate::start([
+        "--pass",
+        &app.addr(),
+        "--log-format",
+        "short $status $request_uri",
+        "--access-log",
+        &format!("{log} short"),
+    ]);
+    let mut client = gate.client();
+    client.send("GET /left HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(told.recv().expect("the request"), None);
+    drop(client);
+    let took = told.recv().expect("the close").expect("a time");
+    assert!(took < SOON, "the application heard of it after {took:?}");
+    gate.stop();
+    assert_eq!(
+        std::fs::read_to_string(log).expect("the log"),
+        "499 /left\n"
+    );
+}
+
+#[test]
+fn a_client_that_leaves_during_the_body_ends_the_exchange() {
+    let (tell, told) = mpsc::channel();
+    let tell = Mutex::new(tell);
+    let app = App::script(move |scgi| {
+        scgi.all();
+        scgi.send("Status: 200\r\nContent-Type: text/event-stream\r\n\r\n");
+        scgi.send("data: 1\n\n");
+        let _ = tell.lock().expect("lock").send(scgi.peer_closed());
+    });
+    let gate = Gate::start(["--pass", &app.addr()]);
+    let mut client = gate.client();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.head();
+    assert_eq!(client.chunk(), b"data: 1\n\n");
+    drop(client);
+    assert!(told.recv().expect("the close") < SOON);
+    gate.stop();
+}
+
+#[test]
+fn a_client_that_leaves_while_its_request_waits_never_reaches_the_application() {
+    let (go, gone) = mpsc::channel::<()>();
+    let gone = Mutex::new(gone);
+    let app = App::with_log(move |scgi, log| {
+        let Ok(request) = scgi.try_request() else {
+            return;
+        };
+        log(&request);
+        if request.uri() == "/first" {
+            let _ = gone.lock().expect("lock").recv();
+        }
+        scgi.reply("done");
+    });
+    let gate = Gate::start(["--pass", &app.addr(), "--workers", "1"]);
+    let mut first = gate.client();
+    first.send("GET /first HTTP/1.1\r\nHost: a\r\n\r\n");
+    app.wait_accepted(1);
+    let mut second = gate.client();
+    second.send("GET /second HTTP/1.1\r\nHost: a\r\n\r\n");
+    gate.has_read_everything(); // the request waits in the queue
+    drop(second);
+    gate.has_read_everything(); // that the client has left is known
+    let mut third = gate.client();
+    third.send("GET /third HTTP/1.1\r\nHost: a\r\n\r\n");
+    go.send(()).expect("go");
+    first.response().is(200);
+    third.response().is(200);
+    let seen: Vec<_> = app.requests().iter().map(|r| r.uri()).collect();
+    assert_eq!(seen, ["/first", "/third"]);
+    // Not even a connection: an empty one costs a prefork application a process.
+    assert_eq!(app.accepted(), 2);
+}
+
+#[test]
+fn an_exchange_can_be_told_to_go_on_without_its_client() {
+    let (go, gone) = mpsc::channel::<()>();
+    let gone = Mutex::new(gone);
+    let (tell, told) = mpsc::channel();
+    let tell = Mutex::new(tell);
+    let app = App::script(move |scgi| {
+        let (request, _) = scgi.all();
+        if request.uri() == "/left" {
+            let _ = gone.lock().expect("lock").recv();
+        }
+        // All of it is taken, although nobody wants it any more.
+        let mut ok = scgi
+            .try_send("Status: 200\r\nContent-Length: 1000000\r\n\r\n")
+            .is_ok();
+        for _ in 0..100 {
+            ok &= scgi.try_send([b'x'; 10_000]).is_ok();
+        }
+        let _ = tell.lock().expect("lock").send(ok);
+    });
+    let gate = Gate::start(["--pass", &app.addr(), "--ignore-client-abort", "on"]);
+    let mut client = gate.client();
+    client.send("GET /left HTTP/1.1\r\nHost: a\r\n\r\n");
+    app.wait_accepted(1);
+    drop(client);
+    gate.has_read_everything();
+    gate.get("/other").is(200);
+    assert!(told.recv().expect("the other"));
+    go.send(()).expect("go");
+    assert!(
+        told.recv().expect("the first"),
+        "the application could not send all"
+    );
+    gate.stop();
+}
+
+/// Z27: a client that ends its sending side with its request still wants the answer.
+#[test]
+fn a_half_closed_client_still_gets_its_answer() {
+    let (go, gone) = mpsc::channel::<()>();
+    let gone = Mutex::new(gone);
+    let app = App::script(move |scgi| {
+        scgi.all();
+        let _ = gone.lock().expect("lock").recv();
+        let _ = scgi.try_send("Status: 200\r\nContent-Length: 4\r\n\r\nhere");
+    });
+    let gate = Gate::start(["--pass", &app.addr()]);
+    let mut client = gate.client();
+    client.send_and_half_close("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    app.wait_accepted(1);
+    gate.has_read_everything();
+    go.send(()).expect("go");
+    assert_eq!(client.response().is(200).text(), "here");
+}
+
+#[test]
+fn cancelled_exchanges_leave_nothing_behind() {
+    let app = App::script(|scgi| {
+        let (request, _) = scgi.all();
+        if request.uri() == "/hang" {
+            scgi.peer_closed();
+        } else {
+            scgi.reply("fine");
+        }
+    });
+    let gate = Gate::start(["--pass", &app.addr(), "--workers", "2"]);
+    gate.get("/warm-up").is(200);
+    let descriptors = || crate::common::process::descriptors(gate.pid()).len();
+    let before = descriptors();
+    for i in 0..20 {
+        let mut client = gate.client();
+        client.send("GET /hang HTTP/1.1\r\nHost: a\r\n\r\n");
+        app.wait_accepted(2 + i);
+        drop(client);
+    }
+    gate.get("/after").is(200);
+    until("all descriptors to be closed", || descriptors() <= before);
+    gate.stop();
+}
