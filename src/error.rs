@@ -4,8 +4,6 @@
 use std::fmt;
 use std::io;
 
-use crate::scgi::response::HeadError;
-
 /// Where in an exchange with an application something happened (for the log).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -84,7 +82,7 @@ pub enum Fault {
         block: usize,
     },
     /// The head is malformed or too large.
-    BadHead(HeadError),
+    BadHead(&'static str),
     HeadTooLarge {
         limit: usize,
     },
@@ -208,7 +206,6 @@ fn hint(phase: Phase, error: &io::Error, unix: bool) -> &'static str {
             "; a stale socket: the file is there, but nobody listens on it"
         }
         Some(libc::ECONNREFUSED) => "; nobody listens there: is the application started?",
-        Some(libc::EACCES) => "; see below which user we are and who owns the socket",
         Some(libc::EAGAIN) => "; the application's listen queue is full: it is too slow or hangs",
         Some(libc::ENOTSOCK) => "; the path is not a socket",
         Some(libc::EPROTOTYPE) => "; the socket is not a stream socket",
@@ -244,12 +241,8 @@ impl fmt::Display for Described<'_> {
         match self.fault {
             Fault::Resolve(why) => write!(f, "resolve: {why}"),
             Fault::Io(phase, error) => {
-                write!(
-                    f,
-                    "{}: {error}{}",
-                    phase.word(),
-                    hint(*phase, error, self.unix)
-                )
+                let (name, hint) = (errno_name(error), hint(*phase, error, self.unix));
+                write!(f, "{}: {error} [{name}]{hint}", phase.word())
             }
             Fault::Timeout(phase) => write!(f, "{}: timed out", phase.word()),
             Fault::QueueFull => write!(
@@ -269,7 +262,7 @@ impl fmt::Display for Described<'_> {
                     "closed after {received} bytes, before the response head was complete"
                 )
             }
-            Fault::BadHead(error) => write!(f, "malformed response head: {}", error.0),
+            Fault::BadHead(error) => write!(f, "malformed response head: {error}"),
             Fault::HeadTooLarge { limit } => {
                 write!(f, "response head over {limit} bytes (--buffer-size)")
             }

@@ -26,6 +26,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use buffer::memory::Memory;
 use cli::Action;
@@ -43,6 +44,8 @@ use worker::{Desk, Shared};
 const USAGE: u8 = 2;
 /// A start that failed, or a front that could not go on.
 const FAILURE: u8 = 1;
+/// How long the end of the program waits for workers that have answered to write their lines of the access log.
+const LAST_LINES: Duration = Duration::from_millis(200);
 
 fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
@@ -113,9 +116,10 @@ fn run(config: &'static Config, warnings: &[String], demo_dir: &Path) -> Result<
     let work = move |job: Box<Exchange>, desk: &mut Desk| exchange::run(job, desk, shared);
     let pool = Pool::new(config.process.workers, config.process.queue, Box::new(work));
     announce(config);
-    let mut front = Front::new(listeners, signals, shared, Box::leak(Box::new(pool)))
-        .map_err(|e| e.to_string())?;
+    let pool: &'static Pool<_> = Box::leak(Box::new(pool));
+    let mut front = Front::new(listeners, signals, shared, pool).map_err(|e| e.to_string())?;
     let result = front.run().map_err(|e| e.to_string());
+    pool.settle(LAST_LINES);
     shared.logs.finish();
     result
 }

@@ -255,7 +255,7 @@ mod tests {
             client_header_timeout: second,
             client_max_header_size: 1,
             underscores: false,
-            keepalive_timeout: second,
+            client: client.clone(),
             locations: matches.iter().map(location).collect(),
         }
     }

@@ -304,6 +304,8 @@ impl Conn {
                     }
                 }
                 Phase::Wait(..) => return Fate::Stay,
+                // Our end has been sent; a stop does not wait for the client's.
+                Phase::Linger(_) if hub.stopping && !self.readable => return Fate::Close,
                 Phase::Idle if hub.stopping && self.buf.is_empty() && !self.readable => {
                     return Fate::Close;
                 }
@@ -433,8 +435,11 @@ impl Conn {
             return Some(Fate::Close);
         }
         if !state.empty {
+            // The pace of a response may have asked for an earlier look already.
             let due = state.progress + self.client.send_timeout;
-            self.wake_in(due.saturating_duration_since(hub.now), hub);
+            if self.alarm.due.is_none_or(|set| set > due || set <= hub.now) {
+                self.wake_in(due.saturating_duration_since(hub.now), hub);
+            }
             return Some(Fate::Stay);
         }
         match then {
@@ -470,8 +475,12 @@ impl Conn {
         self.read_closed
     }
 
-    /// Whether this connection may be closed to make room for a new one: it was kept, and has nothing to do.
+    /// Whether this connection may be closed to make room for a new one: it has nothing to do, and was served before.
     pub fn is_spare(&self) -> bool {
-        matches!(self.phase, Phase::Idle) && self.requests > 0
+        match self.phase {
+            Phase::Linger(_) => true,
+            Phase::Idle => self.requests > 0,
+            Phase::Head | Phase::Body(_) | Phase::Wait(..) | Phase::Busy { .. } => false,
+        }
     }
 }

@@ -169,7 +169,7 @@ impl Conn {
         match pending.intake.as_ref().map(BodyIntake::left) {
             None => self.hand_over(pending, hub),
             // What came with the head is taken by `process` first; then it may turn out to be all.
-            Some(Some(left)) if streams && following as u64 <= left && following == 0 => {
+            Some(Some(_)) if streams && following == 0 => {
                 self.hand_over(pending, hub);
             }
             Some(_) => {
@@ -240,7 +240,7 @@ impl Conn {
             self.wake_in(MEMORY_LOOK, hub);
             return;
         }
-        self.submit(pending, hub);
+        self.submit(*pending, hub);
     }
 
     /// A request has waited for buffers: hand it over, wait on, or give up.
@@ -249,7 +249,7 @@ impl Conn {
             return;
         };
         if !hub.shared.memory.is_full() {
-            return self.submit(pending, hub);
+            return self.submit(*pending, hub);
         }
         if hub.now < until {
             self.phase = Phase::Wait(pending, until);
@@ -269,8 +269,7 @@ impl Conn {
         self.answer(&answer, about(*pending), hub);
     }
 
-    fn submit(&mut self, pending: Box<Pending>, hub: &mut Hub) {
-        let pending = *pending;
+    fn submit(&mut self, pending: Pending, hub: &mut Hub) {
         let keep_alive = self.may_keep(&pending.request, hub);
         let body = body_of(pending.intake, pending.spool);
         let streams = matches!(body, Body::Stream { .. });

@@ -46,14 +46,17 @@ pub fn connect(
     if let (Some((from, transparent)), Address::Inet(_)) = (bind, address) {
         bind_to(&socket, from, transparent).map_err(|e| Fault::Io(Phase::Bind, e))?;
     }
-    let slice = settings.connect_timeout.min(SLICE);
+    // A timeout of zero would mean to wait for ever.
+    let slice = settings
+        .connect_timeout
+        .clamp(Duration::from_millis(1), SLICE);
     socket.set_write_timeout(Some(slice)).map_err(failed)?;
     wait_connected(&socket, &to, domain == Domain::UNIX, settings, gone)?;
     if settings.connect_timeout < SLICE {
         socket.set_write_timeout(Some(SLICE)).map_err(failed)?;
     }
     socket
-        .set_read_timeout(Some(settings.read_timeout))
+        .set_read_timeout(Some(settings.read_timeout.max(Duration::from_millis(1))))
         .map_err(failed)?;
     Ok(Connection { socket })
 }

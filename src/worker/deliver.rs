@@ -97,19 +97,22 @@ impl Flow<'_, '_, '_> {
         }
         loop {
             let mut end = self.decode(incoming)?;
+            let mut fault = None;
             if !end && self.may_gather() {
                 match self.gather(from, incoming) {
                     Ok(complete) => end = complete,
-                    Err(fault) => {
-                        // What did come is the client's; the end that would make it look whole is not sent.
-                        self.emit(incoming, false)?;
-                        return Err(fault);
-                    }
+                    Err(error) => fault = Some(error),
                 }
             }
+            if !end && incoming.ended {
+                fault.get_or_insert_with(|| self.cut_short());
+            }
+            // What did come is the client's, whatever follows; an end that would make it look whole is not sent.
             self.emit(incoming, end)?;
-            if end {
-                return Ok(());
+            match fault {
+                Some(fault) => return Err(fault),
+                None if end => return Ok(()),
+                None => {}
             }
             incoming.rewind();
             self.keep_rate()?;
@@ -142,12 +145,14 @@ impl Flow<'_, '_, '_> {
                 return Ok(false);
             }
             // Decode the new part alone; what was there before is payload already.
-            let payload = incoming.from;
-            incoming.from = have;
-            let end = self.decode(incoming)?;
+            let payload = std::mem::replace(&mut incoming.from, have);
+            let decoded = self.decode(incoming);
             incoming.from = payload;
-            if end {
-                return Ok(true);
+            if decoded.is_err() {
+                incoming.to = have;
+            }
+            if decoded? || got == Got::End {
+                return Ok(self.is_complete(incoming));
             }
         }
     }
@@ -179,28 +184,31 @@ impl Flow<'_, '_, '_> {
     /// Takes the application's framing off `incoming.bytes()`, in place. True: the body is complete.
     fn decode(&mut self, incoming: &mut Incoming) -> Result<bool, Fault> {
         let length = incoming.to - incoming.from;
-        let end = match &mut self.source {
+        match &mut self.source {
             Source::Known { left } => {
                 let due = usize::try_from(*left).unwrap_or(usize::MAX);
                 self.done.extra = length.saturating_sub(due);
                 incoming.to -= self.done.extra;
                 *left -= (incoming.to - incoming.from) as u64;
-                *left == 0
             }
             Source::Chunked(decoder) => {
                 let bytes = &mut incoming.block[incoming.from..incoming.to];
                 let (kept, extra) = unchunk(decoder, bytes).map_err(Fault::BadChunk)?;
                 incoming.to = incoming.from + kept;
                 self.done.extra = extra;
-                decoder.is_done()
             }
-            Source::UntilClose => incoming.ended,
-        };
-        self.done.body += (incoming.to - incoming.from) as u64;
-        if incoming.ended && !end {
-            return Err(self.cut_short());
+            Source::UntilClose => {}
         }
-        Ok(end)
+        self.done.body += (incoming.to - incoming.from) as u64;
+        Ok(self.is_complete(incoming))
+    }
+
+    fn is_complete(&self, incoming: &Incoming) -> bool {
+        match &self.source {
+            Source::Known { left } => *left == 0,
+            Source::Chunked(decoder) => decoder.is_done(),
+            Source::UntilClose => incoming.ended,
+        }
     }
 
     /// Frames and pushes what there is; `end` adds what ends the body.

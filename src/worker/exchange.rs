@@ -4,24 +4,21 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use super::deliver::{Delivered, Delivery, deliver};
-use super::receive::Incoming;
 use super::report::{self, Record};
-use super::send::{self, Body, Sent, Source};
+use super::send::Body;
 use super::{Desk, Shared};
 use crate::config::address::{Address, BindAddress, bind_address};
 use crate::config::{BindTo, Location, Pass, Scgi, Server};
-use crate::error::{Fault, Phase};
+use crate::error::{Fault, Gone};
 use crate::http::request::Request;
 use crate::ops::vars::{ConnInfo, Facts, Try, request_id};
-use crate::respond::head::{Ask, Framing, Plan, translate};
+use crate::respond::head::Framing;
 use crate::respond::page::{Page, wants_json};
 use crate::scgi::request::EncodeError;
-use crate::scgi::response::{Head, Length};
-use crate::sink::{After, Ending, Overflow, Pace, Sink, Then};
+use crate::scgi::response::Head;
+use crate::sink::{After, Ending, Sink, Then};
 use crate::template::Template;
-use crate::units;
-use crate::upstream::{self, Connection, rotation};
+use crate::upstream::rotation;
 
 /// What the front hands to a worker.
 pub struct Exchange {
@@ -46,37 +43,25 @@ pub struct Exchange {
 }
 
 /// An exchange as it goes on.
-struct Script<'a> {
-    exchange: &'a mut Exchange,
-    shared: &'static Shared,
-    wall: SystemTime,
-    tries: Vec<Try>,
+pub(super) struct Script<'a> {
+    pub(super) exchange: &'a mut Exchange,
+    pub(super) shared: &'static Shared,
+    pub(super) wall: SystemTime,
+    pub(super) tries: Vec<Try>,
     /// The status the client got, or will get.
-    status: u16,
+    pub(super) status: u16,
     /// Bytes of the response head for the client.
-    head_len: usize,
+    pub(super) head_len: usize,
     /// Something of a response has been given to the sink.
-    begun: bool,
+    pub(super) begun: bool,
     /// The response ended early.
-    cut: bool,
+    pub(super) cut: bool,
     /// How the response that has begun is framed.
-    framing: Option<Framing>,
+    pub(super) framing: Option<Framing>,
     /// The head of the application's response, kept for the access log.
-    head: Option<Head>,
+    pub(super) head: Option<Head>,
     /// The client's head, kept for the access log.
-    sent_head: Vec<u8>,
-}
-
-/// A connection that the sink knows, so that a client's leaving ends it. Its drop takes it back before it is closed.
-struct Line<'a> {
-    sink: &'a Sink,
-    connection: Connection,
-}
-
-impl Drop for Line<'_> {
-    fn drop(&mut self) {
-        self.sink.detach(self.connection.fd());
-    }
+    pub(super) sent_head: Vec<u8>,
 }
 
 /// Runs one exchange to its end, whatever happens in it: a panic costs this response, not the program.
@@ -143,6 +128,12 @@ impl<'a> Script<'a> {
 
     /// Encodes the request and tries the addresses.
     fn answer(&mut self, desk: &mut Desk) -> Result<Then, Fault> {
+        if let Some(gone) = self.left() {
+            // It left while the request was queued: an application that forks for each connection is spared one.
+            let fault = Fault::Client(gone);
+            self.blame(&fault, None, "");
+            return Err(fault);
+        }
         let bind = self.bind_address();
         let (start, block) = self.encode(desk)?;
         let addresses: Vec<&Address>;
@@ -211,238 +202,6 @@ impl<'a> Script<'a> {
         }
     }
 
-    fn connect(
-        &mut self,
-        address: &Address,
-        bind: Option<(BindAddress, bool)>,
-    ) -> Result<Connection, Fault> {
-        let watched = !self.shared.logs.is_empty();
-        let start = Instant::now();
-        if watched {
-            self.tries.push(Try {
-                address: address.to_string(),
-                ..Try::default()
-            });
-        }
-        let sink = &self.exchange.sink;
-        let protected = self.exchange.scgi.ignore_client_abort;
-        let gone = || sink.gone().filter(|_| !protected);
-        let result = upstream::connect(address, bind, self.exchange.scgi, &gone);
-        if let Some(attempt) = self.tries.last_mut() {
-            match &result {
-                Ok(_) => attempt.connect_time = Some(start.elapsed()),
-                Err(fault) => {
-                    attempt.status = fault.status();
-                    attempt.response_time = Some(start.elapsed());
-                }
-            }
-        }
-        result
-    }
-
-    /// Sends the request over a fresh connection and delivers what comes back.
-    fn converse(
-        &mut self,
-        connection: Connection,
-        address: &Address,
-        (start, block): (usize, usize),
-        desk: &mut Desk,
-    ) -> Result<Then, Fault> {
-        let sink = Arc::clone(&self.exchange.sink);
-        sink.attach(connection.fd()).map_err(Fault::Client)?;
-        let line = Line {
-            sink: &sink,
-            connection,
-        };
-        let begin = Instant::now();
-        let mut incoming = Incoming::new(self.shared.memory, self.exchange.scgi);
-        let result = self.send_and_deliver(&line, address, (start, block), &mut incoming, desk);
-        if let Some(attempt) = self.tries.last_mut() {
-            attempt.response_time = Some(begin.elapsed());
-            attempt.bytes_received = incoming.received;
-            if let (0, Err(fault)) = (attempt.status, &result) {
-                attempt.status = fault.status();
-            }
-        }
-        result.map_err(|fault| self.settle(fault))
-    }
-
-    fn send_and_deliver(
-        &mut self,
-        line: &Line<'_>,
-        address: &Address,
-        (start, block): (usize, usize),
-        incoming: &mut Incoming,
-        desk: &mut Desk,
-    ) -> Result<Then, Fault> {
-        let begin = Instant::now();
-        let scgi = self.exchange.scgi;
-        let params = desk.request.get(start..).unwrap_or_default();
-        let sent = self.send(&line.connection, params, incoming)?;
-        let head = match incoming.head(&line.connection, scgi, block) {
-            Err(Fault::NoHead { received: 0, .. }) if sent.error.is_some() => {
-                return Err(sent
-                    .error
-                    .map_or(Fault::Timeout(Phase::Send), |e| Fault::Io(Phase::Send, e)));
-            }
-            other => other?,
-        };
-        for name in head.dropped() {
-            log::warn!(
-                "{}: a second {name} field was dropped",
-                self.prefix(Some(address))
-            );
-        }
-        if let Some(attempt) = self.tries.last_mut() {
-            attempt.header_time = Some(begin.elapsed());
-            attempt.status = head.status();
-            attempt.bytes_sent = sent.bytes;
-        }
-        let unread = matches!(self.exchange.body, Body::Stream { rest, .. } if rest > 0);
-        let keep_alive = self.exchange.keep_alive && !unread;
-        let plan = self.head(&head, keep_alive, desk);
-        self.deliver(line, (address, begin), &plan, &sent, incoming, desk)?;
-        Ok(if plan.keep_alive {
-            Then::Keep
-        } else {
-            Then::Close
-        })
-    }
-
-    fn send(
-        &mut self,
-        to: &Connection,
-        params: &[u8],
-        incoming: &mut Incoming,
-    ) -> Result<Sent, Fault> {
-        let scgi = self.exchange.scgi;
-        match &mut self.exchange.body {
-            Body::Stream { prefix, rest } => {
-                let mut source = Source {
-                    client: self.exchange.sink.socket(),
-                    prefix,
-                    rest,
-                    timeout: self.exchange.location.client.body_timeout,
-                    memory: self.shared.memory,
-                };
-                send::stream(to, scgi, params, &mut source, incoming)
-            }
-            Body::Held(chain) if scgi.pass_request_body => {
-                send::held(to, scgi, params, Some(chain), incoming)
-            }
-            Body::Held(_) | Body::None => send::held(to, scgi, params, None, incoming),
-        }
-    }
-
-    /// Makes the client's head in `desk.head`, and sets the pace of the response.
-    fn head(&mut self, head: &Head, keep_alive: bool, desk: &mut Desk) -> Plan {
-        let date = desk.date(self.wall);
-        let ask = Ask {
-            is_head: self.exchange.request.is_head(),
-            minor_version: self.exchange.request.minor_version(),
-            keep_alive,
-            date: date.as_str(),
-        };
-        desk.head.clear();
-        let plan = translate(head, self.exchange.scgi, &ask, &mut desk.head);
-        self.status = plan.status;
-        self.framing = Some(plan.framing);
-        self.head_len = desk.head.len();
-        if !self.shared.logs.is_empty() {
-            self.head = Some(head.clone());
-            self.sent_head.clone_from(&desk.head);
-        }
-        let rate = plan.limit_rate.unwrap_or_else(|| {
-            let template = self.exchange.location.client.limit_rate.as_ref();
-            self.rate(template, "--client-limit-rate", units::rate)
-        });
-        if rate > 0 {
-            let template = self.exchange.location.client.limit_rate_after.as_ref();
-            self.exchange.sink.set_pace(Some(Pace {
-                rate,
-                after: self.rate(template, "--client-limit-rate-after", units::size),
-                start: Instant::now(),
-            }));
-        }
-        plan
-    }
-
-    fn deliver(
-        &mut self,
-        line: &Line<'_>,
-        (address, begin): (&Address, Instant),
-        plan: &Plan,
-        sent: &Sent,
-        incoming: &mut Incoming,
-        desk: &mut Desk,
-    ) -> Result<(), Fault> {
-        let scgi = self.exchange.scgi;
-        let client = &self.exchange.location.client;
-        let (in_memory, in_file) = if plan.buffering {
-            (scgi.busy_buffers_size, scgi.max_temp_file_size)
-        } else {
-            (scgi.buffer_size, 0)
-        };
-        let mut overflow = Overflow::new(
-            self.shared.memory,
-            in_memory,
-            in_file,
-            scgi.temp_file_write_size,
-            &client.temp,
-        );
-        // A Unix socket is reset exactly when its owner closes it with bytes unread; elsewhere a reset says less.
-        let unix = matches!(address, Address::Unix(_));
-        let reset_is_end =
-            sent.cut || (unix && plan.length == Length::UntilClose && self.exchange.body.len() > 0);
-        let sink = Arc::clone(&self.exchange.sink);
-        let then = if plan.keep_alive {
-            Then::Keep
-        } else {
-            Then::Close
-        };
-        let rate = self.rate(scgi.limit_rate.as_ref(), "--limit-rate", units::rate);
-        let this = &*self;
-        let ending = |delivered: &Delivered| Ending {
-            then,
-            after: this.after(|tries| {
-                if let Some(attempt) = tries.last_mut() {
-                    attempt.response_time = Some(begin.elapsed());
-                    attempt.response_length = delivered.body;
-                    attempt.bytes_received = delivered.received;
-                }
-            }),
-        };
-        let mut job = Delivery {
-            sink: &sink,
-            plan,
-            overflow: &mut overflow,
-            head: &mut desk.head,
-            rate,
-            unit: scgi.buffer_size,
-            protected: scgi.ignore_client_abort,
-            ending: &ending,
-            reset_is_end,
-        };
-        let (delivered, result) = deliver(&mut job, &line.connection, incoming);
-        self.exchange.finished = delivered.finished;
-        self.after_delivery(&delivered, plan, address);
-        result
-    }
-
-    fn after_delivery(&mut self, delivered: &Delivered, plan: &Plan, address: &Address) {
-        self.begun |= delivered.begun;
-        if let Some(attempt) = self.tries.last_mut() {
-            attempt.response_length = delivered.body;
-        }
-        if delivered.extra > 0 && !plan.bodyless {
-            log::warn!(
-                "{}: {} bytes beyond the announced end of the response were cut off",
-                self.prefix(Some(address)),
-                delivered.extra
-            );
-        }
-    }
-
     /// What becomes of the client after a fault: an error page, or, where a response has begun, a visible cut.
     fn fail(&mut self, fault: &Fault, desk: &mut Desk) -> Then {
         if self.begun {
@@ -454,7 +213,7 @@ impl<'a> Script<'a> {
             };
         }
         self.status = fault.status();
-        if matches!(fault, Fault::Client(gone) if *gone != crate::error::Gone::BodyTimeout) {
+        if matches!(fault, Fault::Client(gone) if *gone != Gone::BodyTimeout) {
             return Then::Close;
         }
         let unread = matches!(self.exchange.body, Body::Stream { rest, .. } if rest > 0);
@@ -489,7 +248,7 @@ impl<'a> Script<'a> {
     }
 
     /// The access log's line, to be written when the last byte is out. `complete` adds what the tries do not say yet.
-    fn after(&self, complete: impl FnOnce(&mut [Try])) -> Option<After> {
+    pub(super) fn after(&self, complete: impl FnOnce(&mut [Try])) -> Option<After> {
         if self.shared.logs.is_empty() {
             return None;
         }
@@ -516,11 +275,14 @@ impl<'a> Script<'a> {
     }
 
     /// A fault that follows from the client's leaving is the client's.
-    fn settle(&self, fault: Fault) -> Fault {
-        match self.exchange.sink.gone() {
-            Some(gone) if !self.exchange.scgi.ignore_client_abort => Fault::Client(gone),
-            _ => fault,
-        }
+    pub(super) fn settle(&self, fault: Fault) -> Fault {
+        self.left().map_or(fault, Fault::Client)
+    }
+
+    /// Why the exchange is to end, unless it goes on without its client.
+    fn left(&self) -> Option<Gone> {
+        let protected = self.exchange.scgi.ignore_client_abort;
+        self.exchange.sink.gone().filter(|_| !protected)
     }
 
     /// The source address of upstream connections, as far as settings and the request give one (K13, K14).
@@ -546,7 +308,7 @@ impl<'a> Script<'a> {
     }
 
     /// A rate or size that a template gives; what can not be read means no limit, and is logged.
-    fn rate(
+    pub(super) fn rate(
         &self,
         template: Option<&Template>,
         flag: &str,
@@ -595,12 +357,12 @@ impl<'a> Script<'a> {
         }
     }
 
-    fn blame(&self, fault: &Fault, address: Option<&Address>, next: &str) {
+    pub(super) fn blame(&self, fault: &Fault, address: Option<&Address>, next: &str) {
         report::fault(&self.prefix(address), fault, address, next);
     }
 
     /// Who and what a log line is about.
-    fn prefix(&self, address: Option<&Address>) -> String {
+    pub(super) fn prefix(&self, address: Option<&Address>) -> String {
         report::prefix(self.exchange, address)
     }
 }

@@ -1,10 +1,12 @@
 //! The workers: a fixed pool of threads, each with one exchange at a time, in straight-line blocking code.
 //!
-//! [`pool`] has the threads and the queue; [`exchange`] is the script of one exchange: choose an address, connect, send
-//! ([`send`]), read the head ([`receive`]), deliver ([`deliver`]), and what becomes of its faults ([`report`]). A worker
-//! writes to the client through the exchange's [`crate::sink::Sink`] and never touches the poll.
+//! [`pool`] has the threads and the queue. [`exchange`] is the script of one exchange: which addresses are tried, what
+//! follows from a fault. `attempt` goes to one address: it connects, sends ([`send`]), reads the head ([`receive`]) and
+//! delivers the body ([`deliver`]). [`report`] has what is logged. A worker writes to the client through the exchange's
+//! [`crate::sink::Sink`] and never touches the poll.
 #![forbid(unsafe_code)]
 
+mod attempt;
 pub mod deliver;
 pub mod exchange;
 pub mod pool;

@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 use super::Desk;
 
@@ -19,6 +20,9 @@ struct Seat<J> {
     job: Mutex<Option<J>>,
     thread: OnceLock<Thread>,
 }
+
+/// Does one job.
+type Run<J> = Box<dyn Fn(J, &mut Desk) + Send + Sync>;
 
 struct State<J> {
     queue: VecDeque<J>,
@@ -33,7 +37,7 @@ pub struct Pool<J: Send + 'static> {
     workers: usize,
     /// Jobs that may wait.
     waiting: usize,
-    run: Box<dyn Fn(J, &mut Desk) + Send + Sync>,
+    run: Run<J>,
 }
 
 /// How busy the pool is.
@@ -50,11 +54,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl<J: Send + 'static> Pool<J> {
     /// A pool of at most `workers` threads and `waiting` queued jobs. `run` does one job; it must not panic.
-    pub fn new(
-        workers: usize,
-        waiting: usize,
-        run: Box<dyn Fn(J, &mut Desk) + Send + Sync>,
-    ) -> Pool<J> {
+    pub fn new(workers: usize, waiting: usize, run: Run<J>) -> Pool<J> {
         Pool {
             state: Mutex::new(State {
                 queue: VecDeque::new(),
@@ -98,6 +98,15 @@ impl<J: Send + 'static> Pool<J> {
             queued: state.queue.len(),
             busy: state.started - state.idle.len(),
             started: state.started,
+        }
+    }
+
+    /// Waits until no worker has anything to do, but not for long: a worker writes its line of the access log when the
+    /// client has its response already. For the end of the program.
+    pub fn settle(&self, limit: Duration) {
+        let start = Instant::now();
+        while self.load().busy > 0 && start.elapsed() < limit {
+            thread::sleep(Duration::from_millis(1));
         }
     }
 

@@ -132,7 +132,7 @@ impl Incoming {
     ) -> Result<Head, Fault> {
         loop {
             let bytes = self.block.get(self.from..self.to).unwrap_or_default();
-            match response::parse(bytes, &mut self.scanned).map_err(Fault::BadHead)? {
+            match response::parse(bytes, &mut self.scanned).map_err(|e| Fault::BadHead(e.0))? {
                 Parsed::Done(_, length) if length > settings.buffer_size => {
                     return Err(self.too_large(settings));
                 }

@@ -26,14 +26,14 @@ fn config(name: &str, root: Option<&str>) -> Config {
         matching: Match::Prefix("/".into()),
         handler: Handler::None,
         access: Default::default(),
-        client,
+        client: client.clone(),
     };
     let server = Server {
         name: name.into(),
         client_header_timeout: second,
         client_max_header_size: 8192,
         underscores: false,
-        keepalive_timeout: second,
+        client,
         locations: vec![location],
     };
     Config {

@@ -1,0 +1,92 @@
+//! The front's side of the sink.
+
+use std::time::{Duration, Instant};
+
+use super::{Flushed, Look, Sink, Turn, lock};
+use crate::error::Gone;
+
+impl Sink {
+    /// Front: an exchange begins, or a response of the front's own. `attention` asks for a note at its end.
+    pub fn begin(&self, turn: Turn, protected: bool, attention: bool) {
+        let mut inner = lock(&self.inner);
+        inner.turn = turn;
+        inner.protected = protected;
+        inner.attention = attention;
+        inner.pace = None;
+        inner.sent = 0;
+    }
+
+    /// Front: how things stand.
+    pub fn look(&self) -> Look {
+        let inner = lock(&self.inner);
+        Look {
+            turn: inner.turn,
+            empty: inner.chain.is_empty(),
+            progress: inner.progress,
+            gone: inner.gone.is_some(),
+        }
+    }
+
+    /// Front: input has come. While a worker has the connection that is noted, and the front is told when it is done.
+    pub fn call_back(&self) -> Turn {
+        let mut inner = lock(&self.inner);
+        if inner.turn == Turn::Worker {
+            inner.attention = true;
+        }
+        inner.turn
+    }
+
+    /// Front: the client is gone. A running exchange is told, and its upstream connection ended, unless protected.
+    pub fn cancel(&self, why: Gone) {
+        let mut inner = lock(&self.inner);
+        self.break_off(&mut inner, why);
+    }
+
+    /// Front: writes what waits, as far as the socket and the pace allow and up to a fair share.
+    pub fn flush(&self) -> Flushed {
+        let mut inner = lock(&self.inner);
+        let flushed = self.write_chain(&mut inner);
+        if inner.waiting && (inner.chain.in_memory() == 0 || inner.gone.is_some()) {
+            self.room.notify_all();
+        }
+        if matches!(flushed, Flushed::Empty(Turn::Done { .. })) {
+            Self::report(inner, true);
+        }
+        flushed
+    }
+
+    /// Front, or a worker in its turn: writes a response of the gateway's own; what the client does not take at once waits in the chain.
+    pub fn respond(&self, bytes: &[u8]) -> Flushed {
+        let mut inner = lock(&self.inner);
+        let mut sent = 0;
+        if inner.chain.is_empty() {
+            sent = self.write_now(&mut inner, bytes, &[]);
+        }
+        if inner.gone.is_some() {
+            return Flushed::Broken;
+        }
+        let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) else {
+            return Flushed::Empty(inner.turn);
+        };
+        inner.progress = Instant::now();
+        inner.chain.push(rest);
+        Flushed::Blocked
+    }
+
+    /// Front: the connection ends, whatever is left of it. Reports a response that is not complete.
+    pub fn close(&self) {
+        let mut inner = lock(&self.inner);
+        if inner.gone.is_none() {
+            self.break_off(&mut inner, Gone::Hangup);
+        }
+        inner.chain.clear();
+        Self::report(inner, false);
+    }
+
+    /// Front: closing the socket shall send a reset.
+    pub fn reset_on_close(&self) {
+        let socket = socket2::SockRef::from(&self.socket);
+        // Where it fails the peer sees an ordinary close: nothing better can be done.
+        let _ = socket.set_linger(Some(Duration::ZERO));
+    }
+}
