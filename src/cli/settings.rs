@@ -111,7 +111,11 @@ impl<'a> Chain<'a> {
     }
 
     /// The innermost value, or `default`.
-    pub fn or<T: Clone + 'a>(&self, field: impl Fn(&'a Settings) -> &'a Option<T>, default: T) -> T {
+    pub fn or<T: Clone + 'a>(
+        &self,
+        field: impl Fn(&'a Settings) -> &'a Option<T>,
+        default: T,
+    ) -> T {
         self.get(field).cloned().unwrap_or(default)
     }
 
