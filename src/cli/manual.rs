@@ -46,6 +46,10 @@ fn argument(arg: &str) -> String {
             "Ar"
         };
         let bar = if at > 0 { " |" } else { "" };
+        if let Some(optional) = part.strip_prefix('[') {
+            out.push_str(&format!(" Op Ar {}", optional.trim_end_matches(']')));
+            continue;
+        }
         out.push_str(&format!("{bar} {kind} {part}"));
     }
     out

@@ -152,7 +152,7 @@ mod tests {
             (raised.buffers, raised.buffers_size, raised.busy),
             (8, 64 << 10, 128 << 10)
         );
-        for shift in 8..40 {
+        for shift in 8..30 {
             ok(Given {
                 buffer_size: Some(1 << shift),
                 ..Given::default()
