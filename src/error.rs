@@ -7,7 +7,6 @@ use std::io;
 /// Where in an exchange with an application something happened (for the log).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    Resolve,
     Bind,
     Connect,
     Send,
@@ -19,7 +18,6 @@ impl Phase {
     /// The word in a log line.
     pub fn word(self) -> &'static str {
         match self {
-            Phase::Resolve => "resolve",
             Phase::Bind => "bind",
             Phase::Connect => "connect",
             Phase::Send => "send",
@@ -80,6 +78,8 @@ pub enum Fault {
         received: usize,
         /// Bytes of the parameter block that it had been sent.
         block: usize,
+        /// What ended the sending before, if anything did.
+        sending: Option<io::Error>,
     },
     /// The head is malformed or too large.
     BadHead(&'static str),
@@ -98,9 +98,15 @@ pub enum Fault {
         max: usize,
     },
     /// A parameter holds a NUL, which SCGI can not carry.
-    ParamNul(String),
+    ParamNul {
+        name: String,
+        /// It is the operator's parameter (500), not a field of the client's (400).
+        ours: bool,
+    },
     /// The request body could not be kept.
     Spool(io::Error),
+    /// The system has no memory for a buffer.
+    Memory,
     /// The client's side ended.
     Client(Gone),
     /// The client's body ended early, or was malformed.
@@ -123,8 +129,9 @@ impl Fault {
             | Fault::BadChunk(_)
             | Fault::NoCandidate => 502,
             Fault::ParamsTooLarge { .. } => 431,
-            Fault::ParamNul(_) | Fault::ClientBody(_) => 400,
-            Fault::Spool(_) => 500,
+            Fault::Memory => 503,
+            Fault::ParamNul { ours: false, .. } | Fault::ClientBody(_) => 400,
+            Fault::ParamNul { ours: true, .. } | Fault::Spool(_) => 500,
             Fault::Client(gone) => gone.status(),
         }
     }
@@ -143,8 +150,9 @@ impl Fault {
             | Fault::BadChunk(_)
             | Fault::NoCandidate => true,
             Fault::ParamsTooLarge { .. }
-            | Fault::ParamNul(_)
+            | Fault::ParamNul { .. }
             | Fault::Spool(_)
+            | Fault::Memory
             | Fault::Client(_)
             | Fault::ClientBody(_) => false,
         }
@@ -165,7 +173,8 @@ impl Fault {
             Fault::CutShort { .. } => "CUT_SHORT",
             Fault::BadChunk(_) => "BAD_CHUNK",
             Fault::ParamsTooLarge { .. } => "PARAMS_MAX",
-            Fault::ParamNul(_) => "PARAM_NUL",
+            Fault::ParamNul { .. } => "PARAM_NUL",
+            Fault::Memory => "MEMORY",
             Fault::Client(_) => "CLIENT",
             Fault::ClientBody(_) => "BODY",
             Fault::NoCandidate => "BIND_FAMILY",
@@ -249,17 +258,25 @@ impl fmt::Display for Described<'_> {
                 f,
                 "connect: timed out; the application's listen queue is full: it is too slow or hangs"
             ),
-            Fault::NoHead { received: 0, block } => {
+            Fault::NoHead {
+                received: 0,
+                block,
+                sending,
+            } => {
                 let hint = closed_hint(*block);
                 write!(
                     f,
-                    "closed without a byte after {block} bytes of parameters{hint}"
+                    "closed without a byte after {block} bytes of parameters{}{hint}",
+                    Cut(sending)
                 )
             }
-            Fault::NoHead { received, .. } => {
+            Fault::NoHead {
+                received, sending, ..
+            } => {
+                let cut = Cut(sending);
                 write!(
                     f,
-                    "closed after {received} bytes, before the response head was complete"
+                    "closed after {received} bytes, before the response head was complete{cut}"
                 )
             }
             Fault::BadHead(error) => write!(f, "malformed response head: {error}"),
@@ -279,8 +296,9 @@ impl fmt::Display for Described<'_> {
                     "parameter block of {size} bytes is over --params-max {max}"
                 )
             }
-            Fault::ParamNul(name) => write!(f, "the value of {name} holds a NUL"),
+            Fault::ParamNul { name, .. } => write!(f, "the value of {name} holds a NUL"),
             Fault::Spool(error) => write!(f, "request body: can not write the temp file: {error}"),
+            Fault::Memory => write!(f, "the system has no memory for a buffer"),
             Fault::Client(gone) => write!(f, "{}", gone.phrase()),
             Fault::ClientBody(why) => write!(f, "request body: {why}"),
             Fault::NoCandidate => {
@@ -289,6 +307,18 @@ impl fmt::Display for Described<'_> {
                     "bind: no address of the server is of the family of --bind"
                 )
             }
+        }
+    }
+}
+
+/// What ended a sending, in brackets.
+struct Cut<'a>(&'a Option<io::Error>);
+
+impl fmt::Display for Cut<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(error) => write!(f, " (send: {error} [{}])", errno_name(error)),
+            None => Ok(()),
         }
     }
 }

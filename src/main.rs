@@ -51,25 +51,38 @@ fn main() -> ExitCode {
     let demo_dir = std::env::temp_dir().join(format!("scgate-demo-{}", std::process::id()));
     match cli::parse(&args, &demo_dir.join("demo.sock")) {
         Action::Fail(lines) => {
-            for line in lines {
-                eprintln!("{line}");
-            }
+            complain(&lines);
             ExitCode::from(USAGE)
         }
         Action::Print(text) => print(&text),
-        Action::Test(_, text, warnings) => {
-            for warning in warnings {
-                eprintln!("scgate: warning: {warning}");
+        Action::Test(config, text, warnings) => {
+            let missing = missing_accounts(&config);
+            if !missing.is_empty() {
+                complain(&missing);
+                return ExitCode::from(USAGE);
             }
+            let warnings: Vec<String> = warnings
+                .iter()
+                .map(|w| format!("scgate: warning: {w}"))
+                .collect();
+            complain(&warnings);
             print(&text)
         }
         Action::Run(config, warnings) => match run(Box::leak(config), &warnings, &demo_dir) {
             Ok(()) => ExitCode::SUCCESS,
             Err(message) => {
-                eprintln!("scgate: {message}");
+                complain(&[format!("scgate: {message}")]);
                 ExitCode::from(FAILURE)
             }
         },
+    }
+}
+
+/// Lines for standard error. One that can not be written (`2>/dev/full`) must not end the program.
+fn complain(lines: &[String]) {
+    let mut stderr = io::stderr().lock();
+    for line in lines {
+        let _ = writeln!(stderr, "{line}");
     }
 }
 
@@ -79,6 +92,22 @@ fn print(text: &str) -> ExitCode {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => ExitCode::from(FAILURE),
         _ => ExitCode::SUCCESS,
     }
+}
+
+/// Users and groups of the command line that do not exist.
+fn missing_accounts(config: &Config) -> Vec<String> {
+    let user = config.process.user.iter().filter_map(|(user, group)| {
+        let found = privileges::account(user, group.as_deref());
+        found.err().map(|e| format!("scgate: --user '{user}': {e}"))
+    });
+    let groups = config.listens.iter().filter_map(|listen| {
+        let group = listen.group.as_deref()?;
+        let found = privileges::group_id(group);
+        found
+            .err()
+            .map(|e| format!("scgate: --listen 'group={group}': {e}"))
+    });
+    user.chain(groups).collect()
 }
 
 /// Starts everything, in the order in which rights are needed, and runs until a signal ends it.
@@ -112,6 +141,7 @@ fn run(config: &'static Config, warnings: &[String], demo_dir: &Path) -> Result<
         rotation: Rotation::new(config),
         logs,
     }));
+    shared.logs.start();
     let work = move |job: Box<Exchange>, desk: &mut Desk| exchange::run(job, desk, shared);
     let pool = Pool::new(config.process.workers, config.process.queue, Box::new(work));
     announce(config);
@@ -157,7 +187,7 @@ fn announce(config: &Config) {
     if config.process.demo {
         for listen in &config.listens {
             if let config::address::ListenAddress::Inet(addr) = listen.address {
-                eprintln!("scgate: the demo is at http://{addr}/");
+                complain(&[format!("scgate: the demo is at http://{addr}/")]);
             }
         }
     }

@@ -53,6 +53,25 @@ pub fn out_of_descriptors(error: &io::Error) -> bool {
     )
 }
 
+/// Whether an error of accept is about the connection it would have given, not about the listener (accept(2), "Error
+/// handling"; EPERM is a firewall's).
+pub fn is_connections_own(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(
+            libc::ENETDOWN
+                | libc::EPROTO
+                | libc::ENOPROTOOPT
+                | libc::EHOSTDOWN
+                | libc::ENONET
+                | libc::EHOSTUNREACH
+                | libc::EOPNOTSUPP
+                | libc::ENETUNREACH
+                | libc::EPERM
+        )
+    )
+}
+
 /// recv(2) with MSG_DONTWAIT where `wait` is false.
 ///
 /// # Errors

@@ -190,25 +190,6 @@ impl Chain {
         self.file = None;
     }
 
-    /// Copies all bytes to the end of `out`. For tests, and for bodies that are known to be small.
-    ///
-    /// # Errors
-    /// As read(2) of the file.
-    pub fn copy_to(&self, out: &mut Vec<u8>) -> io::Result<()> {
-        for piece in self.pieces() {
-            match piece {
-                Piece::Mem(bytes) => out.extend_from_slice(bytes),
-                Piece::File { file, from, len } => {
-                    let start = out.len();
-                    let len = usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
-                    out.resize(start + len, 0);
-                    file.read_exact_at(&mut out[start..], from)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
     fn check(&self) {
         #[cfg(debug_assertions)]
         {
@@ -254,11 +235,6 @@ impl Spool {
         }
     }
 
-    /// Bytes so far.
-    pub fn len(&self) -> u64 {
-        self.chain.len()
-    }
-
     /// Appends `bytes`; `open` makes the temp file when memory is used up, or refused by the ceiling of all buffers.
     ///
     /// # Errors
@@ -273,8 +249,7 @@ impl Spool {
         }
         let chain = &mut self.chain;
         let fits = chain.len() + bytes.len() as u64 <= self.limit as u64;
-        if !chain.is_spilled() && fits && chain.memory.try_take(bytes.len()) {
-            chain.memory.give(bytes.len());
+        if !chain.is_spilled() && fits && chain.memory.has_room_for_body(bytes.len()) {
             chain.push(bytes);
             return Ok(());
         }
@@ -297,6 +272,25 @@ impl Spool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::FileExt;
+
+    impl Chain {
+        /// Copies all bytes to the end of `out`.
+        fn copy_to(&self, out: &mut Vec<u8>) -> io::Result<()> {
+            for piece in self.pieces() {
+                match piece {
+                    Piece::Mem(bytes) => out.extend_from_slice(bytes),
+                    Piece::File { file, from, len } => {
+                        let start = out.len();
+                        let len = usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
+                        out.resize(start + len, 0);
+                        file.read_exact_at(&mut out[start..], from)?;
+                    }
+                }
+            }
+            Ok(())
+        }
+    }
 
     fn memory() -> &'static Memory {
         Box::leak(Box::new(Memory::new(0)))
@@ -377,7 +371,7 @@ mod tests {
                 super::super::spill::open(&std::env::temp_dir(), &[])
             })
             .unwrap();
-        assert_eq!((spool.chain.in_memory(), spool.len()), (0, 3));
+        assert_eq!((spool.chain.in_memory(), spool.chain.len()), (0, 3));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! (zeroing 64 KiB for each request was 2 to 6 % of a small one).
 
 use super::spill::Files;
+use std::collections::TryReserveError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -42,14 +43,10 @@ impl Memory {
         self.ceiling != 0 && self.used() >= self.ceiling
     }
 
-    /// Counts `size` bytes, unless that would pass the ceiling.
-    pub fn try_take(&self, size: usize) -> bool {
-        let before = self.used.fetch_add(size, Ordering::Relaxed);
-        if self.ceiling == 0 || before.saturating_add(size) <= self.ceiling {
-            return true;
-        }
-        self.give(size);
-        false
+    /// Whether `size` bytes more of request bodies may be held in memory: they get half of the ceiling at most, since they
+    /// can go to a file, and running exchanges can not.
+    pub fn has_room_for_body(&self, size: usize) -> bool {
+        self.ceiling == 0 || self.used().saturating_add(size) <= self.ceiling / 2
     }
 
     /// Counts `size` bytes whatever the ceiling says: for what a running exchange can not do without.
@@ -63,16 +60,27 @@ impl Memory {
     }
 
     /// A block of exactly `size` bytes. What it holds is left over from earlier use.
-    pub fn block(&'static self, size: usize) -> Block {
-        self.take(size);
+    ///
+    /// # Errors
+    /// The system has no memory for it.
+    pub fn block(&'static self, size: usize) -> Result<Block, TryReserveError> {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         let warm = free
             .iter()
             .rposition(|b| b.len() == size)
             .map(|at| free.swap_remove(at));
         drop(free);
-        let bytes = warm.unwrap_or_else(|| vec![0; size].into_boxed_slice());
-        Block { bytes, home: self }
+        let bytes = match warm {
+            Some(bytes) => bytes,
+            None => {
+                let mut bytes = Vec::new();
+                bytes.try_reserve_exact(size)?;
+                bytes.resize(size, 0);
+                bytes.into_boxed_slice()
+            }
+        };
+        self.take(size);
+        Ok(Block { bytes, home: self })
     }
 
     /// Gives the kept blocks back to the system; the front calls it when the program has been idle for a while.
@@ -112,7 +120,8 @@ impl Drop for Block {
             .free
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if free.len() < KEPT {
+        // What is kept is not counted: under a ceiling nothing is.
+        if free.len() < KEPT && self.home.ceiling == 0 {
             free.push(bytes);
         }
     }
@@ -129,7 +138,7 @@ mod tests {
     #[test]
     fn a_block_is_counted_while_it_is_on_loan() {
         let memory = leaked(0);
-        let block = memory.block(100);
+        let block = memory.block(100).unwrap();
         assert_eq!((block.len(), memory.used()), (100, 100));
         drop(block);
         assert_eq!(memory.used(), 0);
@@ -138,22 +147,22 @@ mod tests {
     #[test]
     fn a_block_that_came_back_is_used_again_for_its_size_only() {
         let memory = leaked(0);
-        let mut block = memory.block(8);
+        let mut block = memory.block(8).unwrap();
         block[0] = 7;
         drop(block);
-        assert_eq!(memory.block(4)[0], 0);
-        assert_eq!(memory.block(8)[0], 7);
+        assert_eq!(memory.block(4).unwrap()[0], 0);
+        assert_eq!(memory.block(8).unwrap()[0], 7);
         memory.trim();
     }
 
     #[test]
-    fn the_ceiling_refuses_what_would_pass_it_and_counts_nothing_then() {
+    fn bodies_get_half_of_the_ceiling_and_exchanges_the_rest() {
         let memory = leaked(10);
-        assert!(memory.try_take(6));
-        assert!(!memory.try_take(5));
-        assert_eq!(memory.used(), 6);
-        assert!(!memory.is_full());
-        assert!(memory.try_take(4));
+        assert!(memory.has_room_for_body(5) && !memory.has_room_for_body(6));
+        memory.take(5);
+        assert!(!memory.has_room_for_body(1) && !memory.is_full());
+        memory.take(5);
         assert!(memory.is_full());
+        assert!(leaked(0).has_room_for_body(usize::MAX));
     }
 }

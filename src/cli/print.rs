@@ -1,6 +1,6 @@
 //! `-T`: the settings that hold in every scope, as flags with their origin.
 
-use crate::config::{Config, Handler, Location, Scgi};
+use crate::config::{Client, Config, Handler, Location, Scgi, Server};
 
 use super::resolve::PAGE;
 use super::scopes::{LocationScope, Said, Scope, ServerScope, Tree};
@@ -25,7 +25,7 @@ pub fn print(tree: &Tree, config: &Config) -> String {
     let process = |flag: &Flag| flag.levels.http && !flag.levels.server && !flag.levels.location;
     section(&mut out, &[http], 0, process, &|_| None);
     for (server, resolved) in tree.servers.iter().zip(&config.servers) {
-        print_server(&mut out, server, http);
+        print_server(&mut out, server, resolved, http);
         for (location, resolved) in server.locations.iter().zip(&resolved.locations) {
             print_location(
                 &mut out,
@@ -40,7 +40,7 @@ pub fn print(tree: &Tree, config: &Config) -> String {
     out
 }
 
-fn print_server(out: &mut String, server: &ServerScope, http: Level) {
+fn print_server(out: &mut String, server: &ServerScope, resolved: &Server, http: Level) {
     out.push('\n');
     match &server.names {
         Some(names) => line(
@@ -56,14 +56,21 @@ fn print_server(out: &mut String, server: &ServerScope, http: Level) {
         .locations
         .iter()
         .any(|location| location.opened.is_some());
-    let early = |flag: &Flag| flag.long == "keepalive-timeout" && explicit;
+    let client = [
+        "keepalive-timeout",
+        "keepalive-requests",
+        "root",
+        "temp-path",
+    ];
+    let early =
+        |flag: &Flag| explicit && (flag.long.starts_with("client-") || client.contains(&flag.long));
     let wanted = |flag: &Flag| flag.levels.server && (!flag.levels.location || early(flag));
     section(
         out,
         &[(&server.scope, "server"), http],
         own,
         wanted,
-        &|_| None,
+        &|flag| (flag.long == "temp-path").then(|| temp_path(&resolved.client)),
     );
 }
 
@@ -194,6 +201,17 @@ fn line(out: &mut String, text: &str, origin: &str) {
     out.push_str(&format!("{text:<44} # {origin}\n"));
 }
 
+/// The default of `--temp-path` as it is in this environment.
+fn temp_path(client: &Client) -> (String, &'static str) {
+    let dir = client.temp.dir.to_string_lossy();
+    let quoted = if dir.contains(char::is_whitespace) {
+        format!("\"{dir}\"")
+    } else {
+        dir.into_owned()
+    };
+    (quoted, "default")
+}
+
 /// Values that the table cannot know: they follow from other settings or from the environment.
 fn effective(
     flag: &Flag,
@@ -201,13 +219,7 @@ fn effective(
     scgi: Option<&Scgi>,
 ) -> Option<(String, &'static str)> {
     if flag.long == "temp-path" {
-        let dir = location.client.temp.dir.to_string_lossy();
-        let quoted = if dir.contains(char::is_whitespace) {
-            format!("\"{dir}\"")
-        } else {
-            dir.into_owned()
-        };
-        return Some((quoted, "default"));
+        return Some(temp_path(&location.client));
     }
     let scgi = scgi?;
     let page = PAGE as u64;

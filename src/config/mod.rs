@@ -145,7 +145,6 @@ pub struct Client {
     pub limit_rate_after: Option<Template>,
     /// `--root`: DOCUMENT_ROOT.
     pub root: Option<Template>,
-    pub default_type: String,
     pub temp: TempPath,
 }
 

@@ -238,7 +238,6 @@ mod tests {
             limit_rate: None,
             limit_rate_after: None,
             root: None,
-            default_type: String::new(),
             temp: TempPath {
                 dir: "/tmp".into(),
                 levels: Vec::new(),

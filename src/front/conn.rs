@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 use super::intake::{self, BodyIntake, HeadStep};
 use super::timers::{Alarm, Timers};
 use crate::buffer::chain::Spool;
+use crate::buffer::memory::Memory;
 use crate::config::{Client, Location, Scgi, Server};
 use crate::error::Gone;
 use crate::http::request::{Limits, Request};
 use crate::ops::vars::ConnInfo;
-use crate::sink::{Flushed, Key, Sink, Then, Turn};
+use crate::sink::{Flushed, Key, Look, Sink, Then, Turn};
 use crate::sys;
 use crate::worker::exchange::Exchange;
 use crate::worker::pool::Pool;
@@ -23,6 +24,9 @@ use crate::worker::{Desk, Shared};
 /// After a close the client gets this long to see our end and to stop sending: in all, and without a byte (H38).
 const LINGER_TOTAL: Duration = Duration::from_secs(30);
 const LINGER_QUIET: Duration = Duration::from_secs(5);
+
+/// Reads, or answered requests, of one connection before others get their turn.
+const SHARE: usize = 8;
 
 /// What all connections use, and the loop owns.
 pub struct Hub {
@@ -71,11 +75,7 @@ pub enum Phase {
     /// A whole request waits until buffers are below `--memory`, at most until then.
     Wait(Box<Pending>, Instant),
     /// A worker has the exchange, or a response is being written. The longest time until the next look.
-    Busy {
-        streams: bool,
-        protected: bool,
-        look: Duration,
-    },
+    Busy { protected: bool, look: Duration },
     /// Our side is closed; what still comes is read and forgotten, at most until then.
     Linger(Instant),
 }
@@ -102,6 +102,8 @@ pub struct Conn {
     pub phase: Phase,
     /// Bytes that have come and are not used yet.
     pub buf: Vec<u8>,
+    /// What of `buf` is counted among all buffers, in bytes.
+    counted: usize,
     /// How far `buf` has been searched for the end of a head.
     scanned: usize,
     /// Requests so far.
@@ -136,6 +138,7 @@ impl Conn {
             listen,
             phase: Phase::Idle,
             buf: Vec::new(),
+            counted: 0,
             scanned: 0,
             requests: 0,
             started: hub.now,
@@ -171,9 +174,14 @@ impl Conn {
         let newly_closed = edges.read_closed && !self.read_closed;
         self.read_closed |= edges.read_closed;
         if edges.dead {
-            return self.on_dead();
+            return self.on_dead(hub);
         }
-        if edges.writable && matches!(self.phase, Phase::Busy { .. } | Phase::Body(_)) {
+        if edges.writable
+            && matches!(
+                self.phase,
+                Phase::Busy { .. } | Phase::Body(_) | Phase::Wait(..)
+            )
+        {
             let flushed = self.sink.flush();
             if self.after_flush(flushed, hub) == Fate::Close {
                 return Fate::Close;
@@ -181,15 +189,20 @@ impl Conn {
         }
         if newly_closed && self.has_left() {
             self.sink.cancel(Gone::Hangup);
+            if self.withdraw(hub) {
+                return Fate::Close;
+            }
+        } else {
+            self.half_closed |= newly_closed;
         }
         self.drive(hub)
     }
 
     /// Both sides are closed: nothing can reach the client any more.
-    fn on_dead(&mut self) -> Fate {
-        if let Phase::Busy { .. } = self.phase {
+    fn on_dead(&mut self, hub: &mut Hub) -> Fate {
+        if let Phase::Busy { protected, .. } = self.phase {
             self.sink.cancel(Gone::Hangup);
-            if self.sink.look().turn == Turn::Worker {
+            if (protected || !self.withdraw(hub)) && self.sink.look().turn == Turn::Worker {
                 return Fate::Stay; // the worker's end leaves a note
             }
         }
@@ -202,9 +215,10 @@ impl Conn {
     /// exchange is to go on anyway.
     fn has_left(&self) -> bool {
         match self.phase {
-            Phase::Busy {
-                streams, protected, ..
-            } => !streams && !protected && !self.half_closed && self.info.remote.is_some(),
+            Phase::Busy { protected, .. } => {
+                let tcp = self.info.remote.is_some();
+                tcp && !protected && !self.half_closed && !self.sink.look().streaming
+            }
             _ => false,
         }
     }
@@ -259,34 +273,39 @@ impl Conn {
     }
 
     fn on_busy_timer(&mut self, look: Duration, hub: &mut Hub) -> Fate {
-        self.wake_in(look, hub);
         let flushed = self.sink.flush();
-        if self.after_flush(flushed, hub) == Fate::Close {
-            return Fate::Close;
-        }
         let state = self.sink.look();
-        if !state.empty && !state.gone {
-            let due = state.progress + self.client.send_timeout;
-            if due <= hub.now {
-                log::info!(
-                    "connection {}: {}",
-                    self.info.id,
-                    Gone::SendTimeout.phrase()
-                );
-                self.sink.cancel(Gone::SendTimeout);
-                if state.turn != Turn::Worker {
-                    return Fate::Close;
-                }
-            } else if !matches!(flushed, Flushed::Paced(_)) {
-                self.wake_in(due - hub.now, hub);
+        let waits = !state.empty && !state.gone;
+        let due = state.progress + self.client.send_timeout;
+        if waits && due <= hub.now {
+            log::info!(
+                "connection {}: {}",
+                self.info.id,
+                Gone::SendTimeout.phrase()
+            );
+            self.sink.cancel(Gone::SendTimeout);
+            if state.turn != Turn::Worker {
+                return Fate::Close;
             }
         }
-        self.drive(hub)
+        // One deadline is set, the nearest: each that is brought forward leaves an entry behind.
+        if !matches!(flushed, Flushed::Paced(_)) {
+            let next = if waits {
+                look.min(due.saturating_duration_since(hub.now))
+            } else {
+                look
+            };
+            self.wake_in(next.max(Duration::from_millis(1)), hub);
+        }
+        match self.after_flush(flushed, hub) {
+            Fate::Close => Fate::Close,
+            Fate::Stay => self.drive(hub),
+        }
     }
 
-    /// Goes on as far as bytes and phase allow.
+    /// Goes on as far as bytes, phase and a fair share allow: what is left then is done after the others had their turn.
     pub fn drive(&mut self, hub: &mut Hub) -> Fate {
-        loop {
+        for _ in 0..SHARE {
             match self.phase {
                 Phase::Busy { .. } => {
                     let more = self.readable || !self.buf.is_empty() || hub.stopping;
@@ -321,6 +340,8 @@ impl Conn {
                 return fate;
             }
         }
+        hub.again.push(self.key);
+        Fate::Stay
     }
 
     /// Uses what is in `buf`. True when that changed anything.
@@ -332,6 +353,7 @@ impl Conn {
             bytes.drain(..used);
             self.buf = bytes;
         }
+        self.count(hub.shared.memory);
         used > 0 || std::mem::discriminant(&self.phase) != phase
     }
 
@@ -360,7 +382,24 @@ impl Conn {
             Err(_) => Some(Fate::Close),
         };
         hub.scratch = scratch;
+        self.count(hub.shared.memory);
         fate
+    }
+
+    /// Counts what `buf` holds now.
+    fn count(&mut self, memory: &Memory) {
+        let holds = self.buf.capacity();
+        if holds != self.counted {
+            memory.take(holds);
+            memory.give(self.counted);
+            self.counted = holds;
+        }
+    }
+
+    /// The connection ends: nothing of it is counted any more.
+    pub fn discount(&mut self, memory: &Memory) {
+        self.buf = Vec::new();
+        self.count(memory);
     }
 
     /// The client has ended its side while we were reading.
@@ -391,7 +430,7 @@ impl Conn {
                     None => return at,
                 },
                 Phase::Body(pending) => {
-                    let taken = pending.take(rest, &self.client.temp, hub.shared.memory);
+                    let taken = pending.take(rest, &self.client.temp, hub);
                     at += self.after_body_step(taken, hub).unwrap_or(rest.len());
                 }
                 Phase::Linger(_) => {
@@ -445,7 +484,7 @@ impl Conn {
         match then {
             Then::Keep => {
                 self.phase = Phase::Idle;
-                self.sink.begin(Turn::Front, false, false);
+                self.sink.begin(Turn::Front, false, false, false);
                 let idle = hub.now.saturating_duration_since(at);
                 self.wake_in(self.client.keepalive_timeout.saturating_sub(idle), hub);
             }
@@ -475,12 +514,24 @@ impl Conn {
         self.read_closed
     }
 
-    /// Whether this connection may be closed to make room for a new one: it has nothing to do, and was served before.
-    pub fn is_spare(&self) -> bool {
+    /// When this connection would be closed anyway, if it may be closed to make room for a new one: it has been served and
+    /// has nothing to do.
+    pub fn spare_until(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Linger(_) => true,
-            Phase::Idle => self.requests > 0,
-            Phase::Head | Phase::Body(_) | Phase::Wait(..) | Phase::Busy { .. } => false,
+            Phase::Linger(_) => self.alarm.due,
+            Phase::Idle if self.requests > 0 => self.alarm.due,
+            // A worker's last byte wakes nobody: this connection may have been idle for long.
+            Phase::Busy { .. } => match self.sink.look() {
+                Look {
+                    turn: Turn::Done { at, .. },
+                    empty: true,
+                    ..
+                } if self.buf.is_empty() && !self.readable => {
+                    Some(at + self.client.keepalive_timeout)
+                }
+                _ => None,
+            },
+            Phase::Idle | Phase::Head | Phase::Body(_) | Phase::Wait(..) => None,
         }
     }
 }

@@ -33,8 +33,6 @@ const SCRATCH: usize = 64 * 1024;
 const ACCEPT_REST: Duration = Duration::from_millis(200);
 /// Connections accepted from one listener before others get their turn.
 const ACCEPT_SHARE: usize = 64;
-/// How often access logs are written out.
-const LOG_FLUSH: Duration = Duration::from_secs(1);
 /// After this long without an event warm buffers are given back.
 const IDLE_TRIM: Duration = Duration::from_secs(10);
 /// After cancelling what outlives `--shutdown-timeout`, this long is left for it to end.
@@ -92,8 +90,6 @@ pub struct Front {
     accepted: u64,
     hub: Hub,
     stopping: Stopping,
-    /// When the access logs were last written out.
-    flushed: Instant,
     /// When something last happened.
     active: Instant,
     /// Warm buffers have been given back since.
@@ -160,7 +156,6 @@ impl Front {
                 exchanges: 0,
             },
             stopping: Stopping::No,
-            flushed: now,
             active: now,
             trimmed: true,
         })
@@ -218,10 +213,6 @@ impl Front {
         self.on_timers();
         self.accept_all();
         self.free.append(&mut self.freed);
-        if !self.hub.shared.logs.is_empty() && self.hub.now - self.flushed >= LOG_FLUSH {
-            self.flushed = self.hub.now;
-            self.hub.shared.logs.flush();
-        }
         if !idle {
             self.active = self.hub.now;
             self.trimmed = false;
@@ -250,11 +241,6 @@ impl Front {
         if !self.trimmed {
             sooner(Some(self.active + IDLE_TRIM));
         }
-        // A worker may add a line at any time while there is a connection.
-        let logs = !self.hub.shared.logs.is_empty();
-        if logs && (self.connections() > 0 || self.flushed < self.active) {
-            sooner(Some(self.flushed + LOG_FLUSH));
-        }
         // The clock is read once more: what happened since the last reading took time.
         next.map(|at| at.saturating_duration_since(Instant::now()))
     }
@@ -279,9 +265,10 @@ impl Front {
     }
 
     fn close(&mut self, slot: usize) {
-        let Some(conn) = self.slots.get_mut(slot).and_then(|place| place.conn.take()) else {
+        let Some(mut conn) = self.slots.get_mut(slot).and_then(|place| place.conn.take()) else {
             return;
         };
+        conn.discount(self.hub.shared.memory);
         conn.sink.close();
         // A worker that is just leaving may hold the socket a moment longer: no event of it may reach the next in the slot.
         let fd = conn.sink.socket().as_raw_fd();
@@ -352,8 +339,12 @@ impl Front {
                         self.make_room();
                         return self.rest(index);
                     }
-                    // Errors of the connection itself (accept(2), "Error handling"): it is gone, others wait.
-                    _ => log::info!("accept: {e}"),
+                    // It is gone, others wait.
+                    _ if sys::is_connections_own(&e) => log::info!("accept: {e}"),
+                    _ => {
+                        log::error!("accept: {e}");
+                        return self.rest(index);
+                    }
                 },
             }
         }
@@ -367,10 +358,11 @@ impl Front {
 
     /// Closes the kept connection that would be closed soonest anyway.
     fn make_room(&mut self) -> bool {
-        let spare = self.slots.iter().enumerate().filter_map(|(slot, place)| {
-            let conn = place.conn.as_ref().filter(|conn| conn.is_spare())?;
-            Some((conn.alarm.due?, slot))
-        });
+        let spare = self
+            .slots
+            .iter()
+            .enumerate()
+            .filter_map(|(slot, place)| Some((place.conn.as_ref()?.spare_until()?, slot)));
         match spare.min() {
             Some((_, slot)) => {
                 self.close(slot);
@@ -468,7 +460,7 @@ impl Front {
                     self.cancel_all();
                     self.stopping = Stopping::Cancelled(self.hub.now + LAST_CALL);
                 }
-                false
+                self.connections() == 0
             }
             Stopping::Cancelled(until) => self.hub.now >= until,
         }

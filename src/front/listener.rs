@@ -1,10 +1,10 @@
 //! Listening sockets: opened as `--listen` says, or taken over from the service manager.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -53,9 +53,10 @@ impl std::fmt::Display for ListenError {
 /// # Errors
 /// The first that can not be opened.
 pub fn open_all(config: &Config) -> Result<Vec<Listener>, ListenError> {
-    let mut all = Vec::new();
+    let mut all: Vec<Listener> = Vec::new();
+    let mut taken = BTreeSet::new();
     for (index, listen) in config.listens.iter().enumerate() {
-        let sockets = open(listen).map_err(|error| ListenError {
+        let sockets = open(listen, &mut taken).map_err(|error| ListenError {
             address: text(&listen.address),
             error,
         })?;
@@ -81,7 +82,7 @@ pub fn text(address: &ListenAddress) -> String {
 
 type Opened = (Socket, Option<(PathBuf, u64)>);
 
-fn open(listen: &Listen) -> io::Result<Vec<Opened>> {
+fn open(listen: &Listen, taken: &mut BTreeSet<i32>) -> io::Result<Vec<Opened>> {
     match &listen.address {
         ListenAddress::Inet(addr) => Ok(vec![(open_inet(listen, *addr)?, None)]),
         ListenAddress::Unix(path) => {
@@ -89,12 +90,12 @@ fn open(listen: &Listen) -> io::Result<Vec<Opened>> {
             let inode = std::fs::symlink_metadata(path)?.ino();
             Ok(vec![(socket, Some((path.clone(), inode)))])
         }
-        ListenAddress::Fd(fd) => Ok(vec![(take_over(sys::inherit(*fd)?)?, None)]),
+        ListenAddress::Fd(fd) => Ok(vec![(take_over(*fd, taken)?, None)]),
         ListenAddress::Systemd(name) => {
             let passed = passed_by_name(name)?;
             let sockets = passed
                 .into_iter()
-                .map(|fd| Ok((take_over(sys::inherit(fd)?)?, None)));
+                .map(|fd| Ok((take_over(fd, taken)?, None)));
             sockets.collect()
         }
     }
@@ -163,18 +164,24 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     if !meta.file_type().is_socket() {
         return in_the_way("the file exists and is not a socket");
     }
-    match UnixStream::connect(path) {
+    // Without waiting: a listener whose queue is full (EAGAIN) is alive.
+    let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    probe.set_nonblocking(true)?;
+    match probe.connect(&SockAddr::unix(path)?) {
         Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
-        Ok(_) => in_the_way("another program listens on it"),
-        Err(e) => Err(e),
+        Err(e) if e.kind() != io::ErrorKind::WouldBlock => Err(e),
+        _ => in_the_way("another program listens on it"),
     }
 }
 
 /// A descriptor that was passed to us must be a listening stream socket.
-fn take_over(fd: OwnedFd) -> io::Result<Socket> {
-    let socket = Socket::from(fd);
+fn take_over(fd: i32, taken: &mut BTreeSet<i32>) -> io::Result<Socket> {
     let wrong = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+    if !taken.insert(fd) {
+        return wrong("the descriptor is named twice");
+    }
+    let socket = Socket::from(sys::inherit(fd)?);
     match (socket.r#type(), socket.is_listener()) {
         (Ok(Type::STREAM), Ok(true)) => Ok(socket),
         (Ok(_), _) => wrong("the descriptor is not a listening stream socket"),

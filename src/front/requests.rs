@@ -8,7 +8,6 @@ use super::conn::{Conn, Hub, Pending, Phase};
 use super::intake::{BodyIntake, BodyStep};
 use super::route::{Action, Route, route};
 use crate::buffer::chain::Spool;
-use crate::buffer::memory::Memory;
 use crate::config::{Location, Scgi, Server, TempPath};
 use crate::http::request::{Reject, Request};
 use crate::respond::head::{Ask, own};
@@ -55,7 +54,8 @@ struct About {
 }
 
 impl Pending {
-    /// Takes what there is of the body.
+    /// Takes what there is of the body: all of `bytes`, unless it ends before. What many small chunks carry is put together
+    /// first, so that they do not cost a write each.
     ///
     /// # Errors
     /// The framing is refused, or (inside) the body can not be kept.
@@ -63,23 +63,34 @@ impl Pending {
         &mut self,
         bytes: &[u8],
         temp: &TempPath,
-        memory: &Memory,
+        hub: &mut Hub,
     ) -> Result<io::Result<BodyStep>, Reject> {
-        let Some(intake) = &mut self.intake else {
-            return Ok(Ok(BodyStep {
-                consumed: 0,
-                data: 0..0,
-                done: true,
-            }));
+        let mut all = BodyStep {
+            consumed: 0,
+            data: 0..0,
+            done: self.intake.is_none(),
         };
-        let step = intake.step(bytes)?;
-        if let Some(spool) = &mut self.spool {
-            let data = bytes.get(step.data.clone()).unwrap_or_default();
-            if let Err(error) = spool.append(data, || memory.files.take(&temp.dir, &temp.levels)) {
-                return Ok(Err(error));
+        let joined = &mut hub.desk.request;
+        joined.clear();
+        while let Some(intake) = self.intake.as_mut().filter(|_| !all.done) {
+            let rest = bytes.get(all.consumed..).unwrap_or_default();
+            if rest.is_empty() {
+                break;
             }
+            let step = intake.step(rest)?;
+            if self.spool.is_some() {
+                joined.extend_from_slice(rest.get(step.data.clone()).unwrap_or_default());
+            }
+            all.consumed += step.consumed;
+            all.done = step.done;
         }
-        Ok(Ok(step))
+        let files = &hub.shared.memory.files;
+        match &mut self.spool {
+            None => Ok(Ok(all)),
+            Some(spool) => Ok(spool
+                .append(joined, || files.take(&temp.dir, &temp.levels))
+                .map(|()| all)),
+        }
     }
 }
 
@@ -100,6 +111,10 @@ impl Conn {
         };
         if let Some(location) = location {
             self.client = &location.client;
+        }
+        if request.dropped_fields() > 0 {
+            let count = request.dropped_fields();
+            log::info!("{}: {count} fields with odd names dropped", self.name());
         }
         let bodyless = matches!(BodyIntake::new(request.framing(), 0), Ok(None));
         let keep_alive = bodyless && self.may_keep(&request, hub);
@@ -129,7 +144,6 @@ impl Conn {
     fn may_keep(&self, request: &Request, hub: &Hub) -> bool {
         request.keep_alive()
             && !hub.stopping
-            && !self.half_closed
             && !self.client.keepalive_timeout.is_zero()
             && self.requests < self.client.keepalive_requests
     }
@@ -301,9 +315,10 @@ impl Conn {
             finished: false,
         });
         self.half_closed = self.read_closed();
-        self.sink.begin(Turn::Worker, protected, hub.stopping);
+        self.sink
+            .begin(Turn::Worker, protected, streams, hub.stopping);
         let Err(back) = hub.pool.submit(exchange) else {
-            return self.busy(streams, protected, hub);
+            return self.busy(protected, hub);
         };
         log::error!(
             "{}: the queue is full (--queue, --workers): 503",
@@ -323,15 +338,35 @@ impl Conn {
         self.answer(&answer, about, hub);
     }
 
+    /// Takes a request back that still waits for a worker: its client has left, and others want its place.
+    pub(super) fn withdraw(&mut self, hub: &mut Hub) -> bool {
+        let sink = Arc::clone(&self.sink);
+        let Some(back) = hub.pool.withdraw(|job| Arc::ptr_eq(&job.sink, &sink)) else {
+            return false;
+        };
+        log::info!(
+            "{}: the client closed the connection while its request waited",
+            self.name()
+        );
+        if !hub.shared.logs.is_empty() {
+            let about = About {
+                request: Some(Box::new(back.request)),
+                server: Some(back.server),
+                location: Some(back.location),
+            };
+            self.record(about, 499, 0, hub).write(crate::sink::Ended {
+                sent: 0,
+                complete: false,
+            });
+        }
+        true
+    }
+
     /// From now on the sink says how things stand; look at it no later than anything could be overdue.
-    fn busy(&mut self, streams: bool, protected: bool, hub: &mut Hub) {
+    fn busy(&mut self, protected: bool, hub: &mut Hub) {
         let keep = Some(self.client.keepalive_timeout).filter(|t| !t.is_zero());
         let look = self.client.send_timeout.min(keep.unwrap_or(Duration::MAX));
-        self.phase = Phase::Busy {
-            streams,
-            protected,
-            look,
-        };
+        self.phase = Phase::Busy { protected, look };
         self.wake_in(look, hub);
     }
 
@@ -424,7 +459,7 @@ impl Conn {
         hub: &mut Hub,
     ) {
         let then = if keep_alive { Then::Keep } else { Then::Close };
-        self.sink.begin(Turn::Worker, false, false);
+        self.sink.begin(Turn::Worker, false, false, false);
         self.sink.respond(&hub.desk.head);
         let after: Option<crate::sink::After> = if hub.shared.logs.is_empty() {
             None
@@ -433,7 +468,7 @@ impl Conn {
             Some(Box::new(move |ended| record.write(ended)))
         };
         self.sink.finish(crate::sink::Ending { then, after });
-        self.busy(false, false, hub);
+        self.busy(false, hub);
     }
 
     fn record(&self, about: About, status: u16, head_len: usize, hub: &Hub) -> Record {

@@ -26,12 +26,14 @@ impl HttpDate {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
+    #[cfg(any(test, fuzzing))]
     /// The same as bytes.
     pub fn as_bytes(&self) -> &[u8; 29] {
         &self.0
     }
 }
 
+#[cfg(any(test, fuzzing))]
 /// Seconds since the start of 1970 in UTC, of a date in any of the three forms; `None` where it is none, or before 1970.
 pub fn parse(text: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(text).ok()?;

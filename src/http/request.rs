@@ -221,6 +221,7 @@ impl Request {
         self.method.of(&self.bytes) == b"HEAD"
     }
 
+    #[cfg(any(test, fuzzing))]
     /// A second try has the effect of the first (RFC 9110 9.2.2).
     pub fn method_is_idempotent(&self) -> bool {
         matches!(
@@ -277,6 +278,7 @@ impl Request {
         self.port.map(|span| text(span.of(&self.bytes)))
     }
 
+    #[cfg(any(test, fuzzing))]
     /// The fields that were kept, in order: names as sent, values trimmed. Host says what an absolute target said (H6).
     /// Those of one hop are among them: see [`super::fields::is_hop_by_hop`] and [`Request::nominated`].
     pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {

@@ -1,10 +1,8 @@
 //! The access log: lines built from templates, collected in memory, written in larger pieces, reopened on USR1.
 //!
-//! Any thread writes lines. Each log has two locks: one for the lines collected so far, held for an append alone, and
-//! one for the file, held while a piece is written. Whoever brings the lines over [`PIECE`] tries the second lock,
-//! takes the lines under the first and writes them; nobody waits for the disk behind somebody else, and pieces keep
-//! their order because the file's lock is taken first. When the disk is slower than the requests, [`BACKLOG`] bounds
-//! what is kept, and the lines lost are counted and reported.
+//! Any thread adds lines; one thread writes them. Each log has two locks: one for the lines collected so far, held for an
+//! append alone, and one for the file, held while a piece is written. When the disk, or the reader of a pipe, is slower
+//! than the requests, [`BACKLOG`] bounds what is kept, and the lines lost are counted and reported.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -12,7 +10,9 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread;
+use std::time::Duration;
 
 use super::escape;
 use super::vars::Facts;
@@ -44,6 +44,9 @@ const JSON: &str = concat!(
     r#""upstream_header_time":"$upstream_header_time","upstream_response_time":"$upstream_response_time"}"#
 );
 
+/// The names of the formats that need no `--log-format`.
+pub const BUILT_IN: [&str; 3] = ["combined", "main", "json"];
+
 /// The text of a format that needs no `--log-format`.
 pub fn built_in(name: &str) -> Option<(&'static str, LogEscape)> {
     match name {
@@ -54,10 +57,34 @@ pub fn built_in(name: &str) -> Option<(&'static str, LogEscape)> {
     }
 }
 
+/// How long the writer collects lines before it writes a piece that is not full.
+const COLLECT: Duration = Duration::from_secs(1);
+/// How long the end of the process waits for it.
+const FINISH: Duration = Duration::from_secs(1);
+/// Its stack in bytes: it calls little.
+const STACK: usize = 64 * 1024;
+
 /// All access logs of the process. Shared by every thread.
 #[derive(Debug)]
 pub struct AccessLogs {
     logs: Vec<Log>,
+    orders: Mutex<Orders>,
+    /// Rung for the writer, and by it when it has ended.
+    bell: Condvar,
+}
+
+/// What the writer is to do.
+#[derive(Debug, Default)]
+struct Orders {
+    /// The writer runs; without it whoever fills a piece writes it.
+    runs: bool,
+    /// Lines wait.
+    lines: bool,
+    /// A piece is full: do not collect any longer.
+    full: bool,
+    reopen: bool,
+    end: bool,
+    ended: bool,
 }
 
 #[derive(Debug)]
@@ -99,7 +126,64 @@ impl AccessLogs {
         logs.iter()
             .map(Log::open)
             .collect::<io::Result<_>>()
-            .map(|logs| AccessLogs { logs })
+            .map(|logs| AccessLogs {
+                logs,
+                orders: Mutex::default(),
+                bell: Condvar::new(),
+            })
+    }
+
+    /// Starts the thread that writes: neither the front nor a worker waits for a disk, or for whoever reads a pipe. Call
+    /// after privileges have been dropped. Without logs, or without a thread, nothing is started.
+    pub fn start(&'static self) {
+        if self.logs.is_empty() {
+            return;
+        }
+        let writer = thread::Builder::new()
+            .name("log".into())
+            .stack_size(STACK)
+            .spawn(|| self.run());
+        match writer {
+            Ok(_) => lock(&self.orders).runs = true,
+            Err(e) => log::error!("access log: no thread to write it ({e}); workers do"),
+        }
+    }
+
+    fn run(&self) {
+        loop {
+            let orders = lock(&self.orders);
+            let idle = |o: &mut Orders| !(o.lines || o.full || o.reopen || o.end);
+            let orders = self.bell.wait_while(orders, idle);
+            let orders = orders.unwrap_or_else(PoisonError::into_inner);
+            // Lines are collected for a while, unless something is urgent.
+            let patient = |o: &mut Orders| !(o.full || o.reopen || o.end);
+            let orders = self.bell.wait_timeout_while(orders, COLLECT, patient);
+            let (mut orders, _) = orders.unwrap_or_else(PoisonError::into_inner);
+            let (reopen, end) = (orders.reopen, orders.end);
+            (orders.lines, orders.full, orders.reopen) = (false, false, false);
+            drop(orders);
+            if reopen {
+                self.reopen_now();
+            }
+            self.drain_all();
+            if end {
+                lock(&self.orders).ended = true;
+                self.bell.notify_all();
+                return;
+            }
+        }
+    }
+
+    /// Tells the writer of lines. False: there is no writer.
+    fn order(&self, full: bool) -> bool {
+        let mut orders = lock(&self.orders);
+        let news = !orders.lines || (full && !orders.full);
+        orders.lines = true;
+        orders.full |= full;
+        if orders.runs && news {
+            self.bell.notify_all();
+        }
+        orders.runs
     }
 
     /// Whether no request needs to be logged.
@@ -114,26 +198,46 @@ impl AccessLogs {
                 line.clear();
                 line.reserve(256);
                 compose(&log.format.template, log.format.escape, facts, line);
-                log.append(line);
+                let full = log.append(line);
+                if !self.order(full) && full {
+                    log.flush();
+                }
                 line.shrink_to(4096); // one giant request does not stay in memory for ever
             });
         }
     }
 
-    /// Writes what has come together, except where another thread is at it. For about once a second.
-    pub fn flush(&self) {
-        self.logs.iter().for_each(Log::flush);
+    /// Writes what is left, but does not wait for ever: a pipe that nobody reads must not keep the process. For its end.
+    pub fn finish(&self) {
+        let mut orders = lock(&self.orders);
+        if !orders.runs {
+            drop(orders);
+            return self.drain_all();
+        }
+        orders.end = true;
+        self.bell.notify_all();
+        let waiting = |o: &mut Orders| !o.ended;
+        let _ = self.bell.wait_timeout_while(orders, FINISH, waiting);
     }
 
-    /// Writes what is left, waiting for other threads. For the end of the process.
-    pub fn finish(&self) {
+    /// Opens every file anew by its path, after its owner has renamed it. A log that can not be opened keeps its file.
+    pub fn reopen(&self) {
+        let mut orders = lock(&self.orders);
+        if !orders.runs {
+            drop(orders);
+            return self.reopen_now();
+        }
+        orders.reopen = true;
+        self.bell.notify_all();
+    }
+
+    fn drain_all(&self) {
         for log in &self.logs {
             log.drain(&mut lock(&log.output));
         }
     }
 
-    /// Opens every file anew by its path, after its owner has renamed it. A log that can not be opened keeps its file.
-    pub fn reopen(&self) {
+    fn reopen_now(&self) {
         for log in &self.logs {
             let mut output = lock(&log.output);
             log.drain(&mut output);
@@ -150,8 +254,12 @@ impl AccessLogs {
     /// Makes the files belong to the account that the process is about to take on, so that it can reopen them.
     pub fn give_to(&self, uid: u32, gid: u32) {
         for log in self.logs.iter().filter(|log| !is_stdout(&log.path)) {
-            if let Err(e) = std::os::unix::fs::fchown(&lock(&log.output).file, Some(uid), Some(gid))
-            {
+            let output = lock(&log.output);
+            // A device is not ours to give away: /dev/null is every program's.
+            if !output.file.metadata().is_ok_and(|meta| meta.is_file()) {
+                continue;
+            }
+            if let Err(e) = std::os::unix::fs::fchown(&output.file, Some(uid), Some(gid)) {
                 log::warn!("access log {}: owner not changed: {e}", log.path.display());
             }
         }
@@ -175,18 +283,15 @@ impl Log {
         })
     }
 
-    fn append(&self, line: &[u8]) {
+    /// Adds a line. True: a piece is full.
+    fn append(&self, line: &[u8]) -> bool {
         let mut lines = lock(&self.lines);
         if lines.bytes.len().saturating_add(line.len()) > BACKLOG {
             lines.lost = lines.lost.saturating_add(1);
         } else {
             lines.bytes.extend_from_slice(line);
         }
-        let full = lines.bytes.len() >= PIECE;
-        drop(lines);
-        if full {
-            self.flush();
-        }
+        lines.bytes.len() >= PIECE
     }
 
     fn flush(&self) {
@@ -258,6 +363,8 @@ fn open_file(path: &Path) -> io::Result<File> {
         .append(true)
         .create(true)
         .mode(0o640)
+        // A FIFO without a reader is an error then, not a wait for ever.
+        .custom_flags(libc::O_NONBLOCK)
         .open(path)
 }
 
@@ -385,14 +492,14 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_written_by_flush_and_by_full_pieces_and_survive_a_rename() {
+    fn lines_are_collected_until_they_are_written_and_survive_a_rename() {
         let dir = scratch("rename");
         let (path, old) = (dir.join("log"), dir.join("log.1"));
         let logs = logs(&path);
         let read = |path: &Path| std::fs::read_to_string(path).expect("the log is readable");
         logs.logs[0].append(b"one\n");
         assert_eq!(read(&path), "");
-        logs.flush();
+        logs.finish();
         assert_eq!(read(&path), "one\n");
         logs.logs[0].append(b"two\n");
         std::fs::rename(&path, &old).expect("renamed");
@@ -401,8 +508,28 @@ mod tests {
         logs.finish();
         assert_eq!(read(&old), "one\ntwo\n");
         assert_eq!(read(&path), "three\n");
-        logs.logs[0].append(&vec![b'x'; PIECE]);
-        assert_eq!(read(&path).len(), PIECE + 6);
+        assert!(logs.logs[0].append(&vec![b'x'; PIECE]), "a piece is full");
+        std::fs::remove_dir_all(dir).expect("removed");
+    }
+
+    #[test]
+    fn the_writer_writes_reopens_and_ends() {
+        let dir = scratch("writer");
+        let (path, old) = (dir.join("log"), dir.join("log.1"));
+        let logs: &'static AccessLogs = Box::leak(Box::new(logs(&path)));
+        logs.start();
+        logs.logs[0].append(b"one\n");
+        assert!(logs.order(false), "there is a writer");
+        std::fs::rename(&path, &old).expect("renamed");
+        logs.reopen();
+        while !path.exists() {
+            std::thread::yield_now();
+        }
+        logs.logs[0].append(b"two\n");
+        logs.order(true);
+        logs.finish();
+        assert_eq!(std::fs::read_to_string(&old).expect("old"), "one\n");
+        assert_eq!(std::fs::read_to_string(&path).expect("new"), "two\n");
         std::fs::remove_dir_all(dir).expect("removed");
     }
 
@@ -430,7 +557,7 @@ mod tests {
     fn a_failing_file_is_noticed_and_costs_no_memory() {
         let logs = logs(Path::new("/dev/full"));
         logs.logs[0].append(b"lost\n");
-        logs.flush();
+        logs.finish();
         assert!(lock(&logs.logs[0].output).failing);
         assert!(lock(&logs.logs[0].lines).bytes.is_empty());
     }
@@ -445,7 +572,7 @@ mod tests {
                 let logs = &logs;
                 scope.spawn(move || {
                     (0..2000).for_each(|_| {
-                        logs.logs[0].append(format!("{n}{n}{n}{n}\n").repeat(5).as_bytes())
+                        logs.logs[0].append(format!("{n}{n}{n}{n}\n").repeat(5).as_bytes());
                     })
                 });
             }

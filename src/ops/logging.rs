@@ -3,14 +3,15 @@
 //! A line is `2026-11-21T03:04:05.123Z error message`, or, when stderr is the journal of systemd, `<3>message`: the
 //! journal knows the time and reads the priority. Control bytes are escaped, for messages quote what strangers sent.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use log::{Level, LevelFilter};
 
 use super::calendar::Civil;
+use crate::sys;
 
 /// Starts logging at this level, which `RUST_LOG` overrides. Panics become log lines too, unless `RUST_BACKTRACE` asks
 /// for more. A second call changes nothing.
@@ -18,6 +19,7 @@ pub fn init(level: LevelFilter) {
     let journal = std::env::var("JOURNAL_STREAM").is_ok_and(|text| is_stderr(&text));
     let mut builder = env_logger::Builder::new();
     builder
+        .target(env_logger::Target::Pipe(Box::new(Stderr { lost: 0 })))
         .filter_level(level)
         .parse_env("RUST_LOG")
         .format(move |out, record| {
@@ -33,6 +35,42 @@ pub fn init(level: LevelFilter) {
         });
     if builder.try_init().is_ok() {
         log_panics();
+    }
+}
+
+/// Standard error that nobody ever waits for: what a full pipe does not take is lost, and counted. A log that nobody reads
+/// must not stop the front.
+struct Stderr {
+    lost: usize,
+}
+
+/// A pipe that poll calls writable takes this much at once (PIPE_BUF), in bytes.
+const AT_ONCE: usize = 4096;
+
+impl Write for Stderr {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let stderr = io::stderr();
+        let wanted = (stderr.as_fd(), false, true);
+        let ready =
+            |wanted| matches!(sys::poll(wanted, None, Duration::ZERO), Ok((r, _)) if r.write);
+        if ready(wanted) && self.lost > 0 {
+            let note = format!(
+                "{} log lines lost: nobody reads standard error\n",
+                self.lost
+            );
+            let _ = stderr.lock().write(note.as_bytes());
+            self.lost = 0;
+        }
+        if ready(wanted) {
+            let _ = stderr.lock().write(line.get(..AT_ONCE).unwrap_or(line));
+        } else {
+            self.lost += 1;
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@
 
 use std::ffi::CString;
 use std::fs::File;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -141,6 +141,12 @@ impl PidFile {
     /// # Errors
     /// The file can not be written; the message has its path.
     pub fn create(path: &Path) -> io::Result<PidFile> {
+        // A device or a directory is never replaced by a rename, nor removed at the end: `--pid /dev/null`.
+        // Nor is a file that some other thing is in.
+        if std::fs::symlink_metadata(path).is_ok_and(|meta| !meta.is_file() || !holds_pid(path)) {
+            let what = format!("pid file {}: exists and is no pid file", path.display());
+            return Err(io::Error::new(ErrorKind::AlreadyExists, what));
+        }
         let mut temp = path.as_os_str().to_owned();
         temp.push(format!(".{}", std::process::id()));
         let temp = PathBuf::from(temp);
@@ -154,6 +160,13 @@ impl PidFile {
                 io::Error::new(e.kind(), format!("pid file {}: {e}", path.display()))
             })
     }
+}
+
+/// Whether a file is empty or holds a number, as pid files do.
+fn holds_pid(path: &Path) -> bool {
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(64).read_to_string(&mut text));
+    read.is_ok() && (text.trim().is_empty() || text.trim().parse::<u32>().is_ok())
 }
 
 fn write_pid(path: &Path) -> io::Result<()> {

@@ -23,6 +23,7 @@ pub struct Head {
     dropped: Vec<String>,
     length: Length,
     status: u16,
+    #[cfg(any(test, fuzzing))]
     had_status: bool,
 }
 
@@ -124,6 +125,7 @@ impl Head {
         self.length
     }
 
+    #[cfg(any(test, fuzzing))]
     /// The first value of a field; case-insensitive.
     pub fn field(&self, name: &str) -> Option<&[u8]> {
         self.fields()
@@ -143,6 +145,7 @@ impl Head {
             .map(|field| (field.known, self.slice(field.name), self.slice(field.value)))
     }
 
+    #[cfg(any(test, fuzzing))]
     /// Whether Status or a status line was present (else 200 or 302 by R4).
     pub fn had_status(&self) -> bool {
         self.had_status
@@ -296,6 +299,7 @@ impl Parts {
                 (false, None) => Length::UntilClose,
             },
             status,
+            #[cfg(any(test, fuzzing))]
             had_status: given.is_some(),
         }
     }

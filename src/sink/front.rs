@@ -6,11 +6,13 @@ use super::{Flushed, Look, Sink, Turn, lock};
 use crate::error::Gone;
 
 impl Sink {
-    /// Front: an exchange begins, or a response of the front's own. `attention` asks for a note at its end.
-    pub fn begin(&self, turn: Turn, protected: bool, attention: bool) {
+    /// Front: an exchange begins, or a response of the front's own. `protected`: it goes on when the client has left;
+    /// `streaming`: the worker reads the body from the socket; `attention` asks for a note at its end.
+    pub fn begin(&self, turn: Turn, protected: bool, streaming: bool, attention: bool) {
         let mut inner = lock(&self.inner);
         inner.turn = turn;
         inner.protected = protected;
+        inner.streaming = streaming;
         inner.attention = attention;
         inner.pace = None;
         inner.sent = 0;
@@ -24,6 +26,7 @@ impl Sink {
             empty: inner.chain.is_empty(),
             progress: inner.progress,
             gone: inner.gone.is_some(),
+            streaming: inner.streaming,
         }
     }
 

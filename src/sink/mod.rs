@@ -79,6 +79,8 @@ struct Inner {
     upstream: Option<RawFd>,
     /// The exchange goes on without its client (`--ignore-client-abort`).
     protected: bool,
+    /// The worker reads the request's body from the socket.
+    streaming: bool,
     /// The front wants a note when the exchange ends.
     attention: bool,
     /// The worker waits for room.
@@ -106,6 +108,8 @@ pub struct Look {
     pub empty: bool,
     pub progress: Instant,
     pub gone: bool,
+    /// The worker still reads the request's body.
+    pub streaming: bool,
 }
 
 /// What a flush came to.
@@ -139,6 +143,7 @@ impl Sink {
                 gone: None,
                 upstream: None,
                 protected: false,
+                streaming: false,
                 attention: false,
                 waiting: false,
                 progress: Instant::now(),
@@ -233,8 +238,10 @@ impl Sink {
 
     /// After an append: if the chain held nothing before, no "writable" may be coming, so try at once.
     fn write_chain_if_fresh(&self, inner: &mut Inner) {
-        if matches!(inner.chain.front(), Some(Piece::File { .. })) {
-            self.write_chain(inner);
+        if matches!(inner.chain.front(), Some(Piece::File { .. }))
+            && matches!(self.write_chain(inner), Flushed::More | Flushed::Paced(_))
+        {
+            self.notes.leave(self.key); // no edge is due: the front goes on
         }
     }
 

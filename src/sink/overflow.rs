@@ -25,6 +25,8 @@ pub struct Overflow<'a> {
     /// The client has always been quick to take more.
     pub(super) patient: bool,
     file: Option<Arc<File>>,
+    /// A file that is not needed any more, to be closed without the sink's lock: freeing a large one takes a while.
+    done: Option<Arc<File>>,
     /// Bytes written to the file.
     at: u64,
 }
@@ -46,6 +48,7 @@ impl<'a> Overflow<'a> {
             temp,
             patient: in_file > 0,
             file: None,
+            done: None,
             at: 0,
         }
     }
@@ -73,7 +76,7 @@ impl<'a> Overflow<'a> {
         if !chain.is_spilled() && self.at > 0 {
             // The client has caught up. The old file's pages may still be on their way out of the socket (sendfile does
             // not copy), so its space is never written twice: a new file begins (B11).
-            self.file = None;
+            self.done = self.file.take();
             self.at = 0;
         }
         let room = self.in_file.saturating_sub(self.at);
@@ -85,6 +88,7 @@ impl<'a> Overflow<'a> {
 
     /// Writes to the file. A disk that is full or not there costs no response: from then on the client's pace counts.
     pub(super) fn write(&mut self, bytes: &[u8]) -> Option<(Arc<File>, u64)> {
+        self.done = None;
         let written = self.file_or_new().and_then(|file| {
             file.write_all_at(bytes, self.at)?;
             Ok(file)

@@ -20,10 +20,11 @@ impl Pace {
     pub fn allows(&self, sent: u64, now: Instant) -> u64 {
         let elapsed = now.saturating_duration_since(self.start) + Self::BURST;
         let due = u128::from(self.rate) * elapsed.as_millis() / 1000 + u128::from(self.after);
+        // One byte may always go: the slowest pace still begins.
         u64::try_from(due)
             .unwrap_or(u64::MAX)
+            .max(1)
             .saturating_sub(sent)
-            .max(u64::from(due == 0))
     }
 }
 
@@ -52,6 +53,7 @@ mod tests {
             after: 0,
             start,
         };
+        assert_eq!((pace.allows(0, start), pace.allows(1, start)), (1, 0));
         assert_eq!(pace.allows(0, start + Duration::from_secs(10)), 10);
     }
 }

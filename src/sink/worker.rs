@@ -39,6 +39,11 @@ impl Sink {
         }
     }
 
+    /// Worker: the request's body has been read, or is not wanted any more.
+    pub fn body_taken(&self) {
+        lock(&self.inner).streaming = false;
+    }
+
     /// Worker: why the exchange shall end, if it shall.
     pub fn gone(&self) -> Option<Gone> {
         lock(&self.inner).gone

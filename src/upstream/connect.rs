@@ -51,8 +51,8 @@ pub fn connect(
         .connect_timeout
         .clamp(Duration::from_millis(1), SLICE);
     socket.set_write_timeout(Some(slice)).map_err(failed)?;
-    wait_connected(&socket, &to, domain == Domain::UNIX, settings, gone)?;
-    if settings.connect_timeout < SLICE {
+    let shortened = wait_connected(&socket, &to, domain == Domain::UNIX, settings, gone)?;
+    if shortened {
         socket.set_write_timeout(Some(SLICE)).map_err(failed)?;
     }
     socket
@@ -61,20 +61,22 @@ pub fn connect(
     Ok(Connection { socket })
 }
 
+/// Connects; says whether the slices were made shorter on the way.
 fn wait_connected(
     socket: &Socket,
     to: &SockAddr,
     unix: bool,
     settings: &Scgi,
     gone: &dyn Fn() -> Option<Gone>,
-) -> Result<(), Fault> {
+) -> Result<bool, Fault> {
     let start = Instant::now();
+    let mut shortened = settings.connect_timeout < SLICE;
     loop {
         let Err(error) = socket.connect(to) else {
-            return Ok(());
+            return Ok(shortened);
         };
         match error.raw_os_error() {
-            Some(libc::EISCONN) => return Ok(()),
+            Some(libc::EISCONN) => return Ok(shortened),
             Some(libc::EINTR | libc::EINPROGRESS | libc::EALREADY) => {}
             // The slice is over: a Unix listener's queue is still full.
             Some(libc::EAGAIN) if unix => {}
@@ -83,12 +85,19 @@ fn wait_connected(
         if let Some(gone) = gone() {
             return Err(Fault::Client(gone));
         }
-        if start.elapsed() >= settings.connect_timeout {
+        let left = settings.connect_timeout.saturating_sub(start.elapsed());
+        if left.is_zero() {
             return Err(if unix {
                 Fault::QueueFull
             } else {
                 Fault::Timeout(Phase::Connect)
             });
+        }
+        if left < SLICE {
+            shortened = true;
+            let last = left.max(Duration::from_millis(1));
+            let set = socket.set_write_timeout(Some(last));
+            set.map_err(|e| Fault::Io(Phase::Connect, e))?;
         }
     }
 }

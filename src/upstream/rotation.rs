@@ -11,6 +11,8 @@ use crate::error::Fault;
 #[derive(Debug)]
 pub struct Rotation {
     next: Vec<AtomicUsize>,
+    /// The turn of names that templates give.
+    resolved: AtomicUsize,
 }
 
 impl Rotation {
@@ -18,6 +20,7 @@ impl Rotation {
     pub fn new(config: &Config) -> Rotation {
         Rotation {
             next: config.targets.iter().map(|_| AtomicUsize::new(0)).collect(),
+            resolved: AtomicUsize::new(0),
         }
     }
 
@@ -38,27 +41,31 @@ impl Rotation {
         let (late, early) = list.split_at(start);
         early.iter().chain(late)
     }
-}
 
-/// The addresses of a text that a template gave. Names are looked up by the system, which may take a while.
-///
-/// # Errors
-/// The text is no address, or the name has none.
-pub fn resolve(text: &str) -> Result<Vec<Address>, Fault> {
-    let wrong = |why: String| Fault::Resolve(format!("\"{text}\" {why}"));
-    match destination(text).map_err(wrong)? {
-        Destination::Fixed(address) => Ok(vec![address]),
-        Destination::Name(name, port) => {
-            let found = (name.as_str(), port)
-                .to_socket_addrs()
-                .map_err(|e| wrong(format!("does not resolve: {e}")))?;
-            let mut list: Vec<Address> = Vec::new();
-            for address in found.map(Address::Inet) {
-                if !list.contains(&address) {
-                    list.push(address);
+    /// The addresses of a text that a template gave. Names are looked up by the system, which may take a
+    /// while; several addresses are used in turn.
+    ///
+    /// # Errors
+    /// The text is no address, or the name has none.
+    pub fn resolve(&self, text: &str) -> Result<Vec<Address>, Fault> {
+        let wrong = |why: String| Fault::Resolve(format!("\"{text}\" {why}"));
+        match destination(text).map_err(wrong)? {
+            Destination::Fixed(address) => Ok(vec![address]),
+            Destination::Name(name, port) => {
+                let found = (name.as_str(), port)
+                    .to_socket_addrs()
+                    .map_err(|e| wrong(format!("does not resolve: {e}")))?;
+                let mut list: Vec<Address> = Vec::new();
+                for address in found.map(Address::Inet) {
+                    if !list.contains(&address) {
+                        list.push(address);
+                    }
                 }
+                let turn = self.resolved.fetch_add(1, Ordering::Relaxed);
+                let start = turn % list.len().max(1);
+                list.rotate_left(start);
+                Ok(list)
             }
-            Ok(list)
         }
     }
 }

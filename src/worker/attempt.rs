@@ -7,9 +7,9 @@ use super::Desk;
 use super::deliver::{Delivered, Delivery, deliver};
 use super::exchange::Script;
 use super::receive::Incoming;
-use super::send::{self, Body, Sent, Source};
+use super::send::{self, Body, Sent, Source, Space};
 use crate::config::address::{Address, BindAddress};
-use crate::error::{Fault, Phase};
+use crate::error::Fault;
 use crate::ops::vars::Try;
 use crate::respond::head::{Ask, Plan, translate};
 use crate::scgi::response::{Head, Length};
@@ -74,7 +74,7 @@ impl Script<'_> {
             connection,
         };
         let begin = Instant::now();
-        let mut incoming = Incoming::new(self.shared.memory, self.exchange.scgi);
+        let mut incoming = Incoming::new(self.shared.memory, self.exchange.scgi)?;
         let result = self.send_and_deliver(&line, address, (start, block), &mut incoming, desk);
         if let Some(attempt) = self.tries.last_mut() {
             attempt.response_time = Some(begin.elapsed());
@@ -99,10 +99,14 @@ impl Script<'_> {
         let params = desk.request.get(start..).unwrap_or_default();
         let sent = self.send(&line.connection, params, incoming)?;
         let head = match incoming.head(&line.connection, scgi, block) {
-            Err(Fault::NoHead { received: 0, .. }) if sent.error.is_some() => {
-                return Err(sent
-                    .error
-                    .map_or(Fault::Timeout(Phase::Send), |e| Fault::Io(Phase::Send, e)));
+            Err(Fault::NoHead {
+                received, block, ..
+            }) => {
+                return Err(Fault::NoHead {
+                    received,
+                    block,
+                    sending: sent.error,
+                });
             }
             other => other?,
         };
@@ -135,6 +139,10 @@ impl Script<'_> {
         incoming: &mut Incoming,
     ) -> Result<Sent, Fault> {
         let scgi = self.exchange.scgi;
+        let space = Space {
+            memory: self.shared.memory,
+            temp: &self.exchange.location.client.temp,
+        };
         match &mut self.exchange.body {
             Body::Stream { prefix, rest } => {
                 let mut source = Source {
@@ -142,16 +150,16 @@ impl Script<'_> {
                     prefix,
                     rest,
                     timeout: self.exchange.location.client.body_timeout,
-                    memory: self.shared.memory,
+                    space,
                 };
-                send::stream(to, scgi, params, &mut source, incoming)
+                let result = send::stream(to, scgi, params, &mut source, incoming);
+                self.exchange.sink.body_taken();
+                result
             }
             Body::Held(chain) if scgi.pass_request_body => {
-                send::held(to, scgi, params, Some(chain), incoming, self.shared.memory)
+                send::held(to, scgi, params, Some(chain), incoming, space)
             }
-            Body::Held(_) | Body::None => {
-                send::held(to, scgi, params, None, incoming, self.shared.memory)
-            }
+            Body::Held(_) | Body::None => send::held(to, scgi, params, None, incoming, space),
         }
     }
 

@@ -158,7 +158,10 @@ impl<'a> Script<'a> {
             }
             Pass::Template(template) => {
                 let text = self.render(template);
-                resolved = rotation::resolve(&String::from_utf8_lossy(&text))
+                resolved = self
+                    .shared
+                    .rotation
+                    .resolve(&String::from_utf8_lossy(&text))
                     .inspect_err(|fault| self.blame(fault, None, ""))?;
                 addresses = resolved.iter().collect();
             }
@@ -207,7 +210,10 @@ impl<'a> Script<'a> {
             Err(error) => {
                 let fault = match error {
                     EncodeError::TooLarge { size, max } => Fault::ParamsTooLarge { size, max },
-                    EncodeError::Nul(name) => Fault::ParamNul(name.into()),
+                    EncodeError::Nul(name) => Fault::ParamNul {
+                        ours: scgi.params.list().iter().any(|param| param.name == name),
+                        name: name.into(),
+                    },
                 };
                 self.blame(&fault, None, "");
                 Err(fault)
@@ -226,6 +232,8 @@ impl<'a> Script<'a> {
             };
         }
         self.status = fault.status();
+        self.sent_head = Vec::new();
+        self.exchange.sink.set_pace(None);
         if matches!(fault, Fault::Client(gone) if *gone != Gone::BodyTimeout) {
             return Then::Close;
         }
@@ -246,6 +254,10 @@ impl<'a> Script<'a> {
         desk.head.clear();
         let body = page.write(&mut desk.head);
         self.head_len = desk.head.len().saturating_sub(body);
+        if !self.shared.logs.is_empty() {
+            let head = desk.head.get(..self.head_len).unwrap_or_default();
+            self.sent_head = head.to_vec();
+        }
         self.exchange.sink.respond(&desk.head);
         if keep_alive { Then::Keep } else { Then::Close }
     }

@@ -91,6 +91,13 @@ impl<J: Send + 'static> Pool<J> {
         Self::enqueue(state, self.waiting, job)
     }
 
+    /// Front: takes a job back that no worker has begun.
+    pub fn withdraw(&self, is_it: impl Fn(&J) -> bool) -> Option<J> {
+        let mut state = lock(&self.state);
+        let at = state.queue.iter().position(is_it)?;
+        state.queue.remove(at)
+    }
+
     /// How busy the pool is at this moment.
     pub fn load(&self) -> Load {
         let state = lock(&self.state);

@@ -1,6 +1,11 @@
 //! Reading an application's response head.
 
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+use super::send::Space;
 use crate::buffer::memory::{Block, Memory};
+use crate::buffer::spill;
 use crate::config::Scgi;
 use crate::error::{Fault, Phase};
 use crate::http::chunked;
@@ -15,6 +20,9 @@ pub const TAILROOM: usize = 2 + chunked::LAST_CHUNK.len();
 const READ_MIN: usize = 4096;
 const READ_MAX: usize = 256 * 1024;
 
+/// Interim responses before one head.
+const INTERIM_MAX: usize = 16;
+
 /// What has been read of a response and not yet passed on: `block[from..to]`.
 #[derive(Debug)]
 pub struct Incoming {
@@ -26,6 +34,18 @@ pub struct Incoming {
     /// What has been received in all, in bytes.
     pub received: u64,
     scanned: usize,
+    /// What an application said beyond the block while it was still being sent to.
+    backlog: Option<Backlog>,
+}
+
+/// Early bytes of a response that wait in a temp file, between those in the block and those in the socket.
+#[derive(Debug)]
+struct Backlog {
+    file: File,
+    from: u64,
+    to: u64,
+    /// The application has closed its side behind them.
+    ended: bool,
 }
 
 /// What a read without waiting came to.
@@ -38,17 +58,22 @@ pub enum Got {
 
 impl Incoming {
     /// An empty one, with room for the response buffers of the location in one piece (`--buffers`).
-    pub fn new(memory: &'static Memory, settings: &Scgi) -> Incoming {
+    ///
+    /// # Errors
+    /// [`Fault::Memory`].
+    pub fn new(memory: &'static Memory, settings: &Scgi) -> Result<Incoming, Fault> {
         let wanted = settings.buffers.saturating_mul(settings.buffers_size);
         let room = wanted.clamp(READ_MIN, READ_MAX).max(settings.buffer_size);
-        Incoming {
-            block: memory.block(HEADROOM + room + TAILROOM),
+        let block = memory.block(HEADROOM + room + TAILROOM);
+        Ok(Incoming {
+            block: block.map_err(|_| Fault::Memory)?,
             from: HEADROOM,
             to: HEADROOM,
             ended: false,
             received: 0,
             scanned: 0,
-        }
+            backlog: None,
+        })
     }
 
     /// The bytes that are there.
@@ -73,6 +98,10 @@ impl Incoming {
     /// As [`Connection::read`].
     pub fn read(&mut self, from: &Connection, limit: usize, phase: Phase) -> Result<(), Fault> {
         let end = self.to + self.room().min(limit);
+        if let Some(count) = self.read_backlog(end)? {
+            self.to += count;
+            return Ok(());
+        }
         let count = from.read(&mut self.block[self.to..end], phase)?;
         self.took(count);
         Ok(())
@@ -92,6 +121,10 @@ impl Incoming {
         if end == self.to {
             return Ok(Got::Nothing);
         }
+        if let Some(count) = self.read_backlog(end)? {
+            self.to += count;
+            return Ok(if self.ended { Got::End } else { Got::Some });
+        }
         match from.read_now(&mut self.block[self.to..end], phase)? {
             None => Ok(Got::Nothing),
             Some(0) => {
@@ -102,6 +135,68 @@ impl Incoming {
                 self.took(count);
                 Ok(Got::Some)
             }
+        }
+    }
+
+    /// Reads what waits in the backlog, up to `end` of the block. `None`: nothing does, ask the socket.
+    fn read_backlog(&mut self, end: usize) -> Result<Option<usize>, Fault> {
+        let Some(backlog) = &mut self.backlog else {
+            return Ok(None);
+        };
+        let left = usize::try_from(backlog.to - backlog.from).unwrap_or(usize::MAX);
+        let count = left.min(end - self.to);
+        let place = &mut self.block[self.to..self.to + count];
+        backlog
+            .file
+            .read_exact_at(place, backlog.from)
+            .map_err(Fault::Spool)?;
+        backlog.from += count as u64;
+        if count > 0 {
+            return Ok(Some(count));
+        }
+        let ended = backlog.ended;
+        self.backlog = None;
+        self.ended |= ended;
+        Ok(ended.then_some(0))
+    }
+
+    /// Takes in what the application says while it is being sent to: into the block while there is room, then into a
+    /// temp file of at most `max` bytes, so that an application which answers as it reads loses nothing.
+    ///
+    /// # Errors
+    /// As [`Connection::read_now`]; [`Fault::Spool`].
+    pub fn listen(&mut self, from: &Connection, space: Space<'_>) -> Result<Got, Fault> {
+        if self.backlog.is_none() && self.room() > 0 {
+            return self.read_now(from, usize::MAX, Phase::Head);
+        }
+        let mut buffer = space.memory.block(READ_MAX).map_err(|_| Fault::Memory)?;
+        let count = from.read_now(&mut buffer, Phase::Head)?;
+        if self.backlog.is_none() {
+            let file = spill::open(&space.temp.dir, &space.temp.levels).map_err(Fault::Spool)?;
+            self.backlog = Some(Backlog {
+                file,
+                from: 0,
+                to: 0,
+                ended: false,
+            });
+        }
+        let (Some(count), Some(backlog)) = (count, &mut self.backlog) else {
+            return Ok(Got::Nothing);
+        };
+        backlog.ended |= count == 0;
+        let bytes = buffer.get(..count).unwrap_or_default();
+        let written = backlog.file.write_all_at(bytes, backlog.to);
+        written.map_err(Fault::Spool)?;
+        backlog.to += count as u64;
+        self.received += count as u64;
+        Ok(if count == 0 { Got::End } else { Got::Some })
+    }
+
+    /// Whether more may be taken in early: there is room in the block, or in a temp file of at most `max` bytes.
+    pub fn may_listen(&self, max: u64) -> bool {
+        match &self.backlog {
+            Some(backlog) => backlog.to < max && !backlog.ended,
+            None => !self.ended && (self.room() > 0 || max > 0),
         }
     }
 
@@ -130,6 +225,7 @@ impl Incoming {
         settings: &Scgi,
         block_sent: usize,
     ) -> Result<Head, Fault> {
+        let mut interim = 0;
         loop {
             let bytes = self.block.get(self.from..self.to).unwrap_or_default();
             match response::parse(bytes, &mut self.scanned).map_err(|e| Fault::BadHead(e.0))? {
@@ -141,6 +237,10 @@ impl Incoming {
                     return Ok(head);
                 }
                 Parsed::Interim(length) => {
+                    interim += 1;
+                    if interim > INTERIM_MAX {
+                        return Err(Fault::BadHead("interim responses without end"));
+                    }
                     self.from += length;
                     self.scanned = 0;
                     continue;
@@ -176,6 +276,7 @@ impl Incoming {
         Fault::NoHead {
             received: self.to - self.from,
             block,
+            sending: None,
         }
     }
 

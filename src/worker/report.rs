@@ -43,7 +43,7 @@ pub fn fault(prefix: &str, fault: &Fault, address: Option<&Address>, next: &str)
     match fault {
         Fault::Client(Gone::Hangup | Gone::Stopping) => log::info!("{prefix}: {said}"),
         Fault::Client(_) | Fault::ClientBody(_) => log::info!("{prefix}: {said}"),
-        Fault::ParamsTooLarge { .. } | Fault::ParamNul(_) => log::warn!("{prefix}: {said}"),
+        Fault::ParamsTooLarge { .. } | Fault::ParamNul { .. } => log::warn!("{prefix}: {said}"),
         _ => log::error!("{prefix}: {said}{}{next}", rights(fault, address)),
     }
 }

@@ -13,7 +13,7 @@ use super::receive::{Got, Incoming};
 use crate::buffer::chain::{Chain, Piece};
 use crate::buffer::memory::Memory;
 use crate::buffer::spill::REUSE_MAX;
-use crate::config::Scgi;
+use crate::config::{Scgi, TempPath};
 use crate::error::{Fault, Gone, Phase};
 use crate::sys;
 use crate::upstream::Connection;
@@ -58,12 +58,19 @@ pub struct Sent {
     pub bytes: u64,
 }
 
+/// Where bytes may wait meanwhile.
+#[derive(Clone, Copy)]
+pub struct Space<'a> {
+    pub memory: &'static Memory,
+    pub temp: &'a TempPath,
+}
+
 /// One sending: where to, what is read meanwhile, and how far it came.
 struct Sending<'a> {
     to: &'a Connection,
     settings: &'a Scgi,
     incoming: &'a mut Incoming,
-    memory: &'static Memory,
+    space: Space<'a>,
     sent: Sent,
 }
 
@@ -77,9 +84,9 @@ pub fn held(
     params: &[u8],
     body: Option<&Chain>,
     incoming: &mut Incoming,
-    memory: &'static Memory,
+    space: Space<'_>,
 ) -> Result<Sent, Fault> {
-    let mut sending = Sending::new(to, settings, incoming, memory);
+    let mut sending = Sending::new(to, settings, incoming, space);
     sending.chain(params, body)?;
     Ok(sending.sent)
 }
@@ -95,11 +102,15 @@ pub fn stream(
     source: &mut Source<'_>,
     incoming: &mut Incoming,
 ) -> Result<Sent, Fault> {
-    let mut sending = Sending::new(to, settings, incoming, source.memory);
+    let mut sending = Sending::new(to, settings, incoming, source.space);
     if !sending.chain(params, Some(source.prefix))? {
         return Ok(sending.sent);
     }
-    let mut buffer = source.memory.block(STREAM_BUFFER);
+    let mut buffer = source
+        .space
+        .memory
+        .block(STREAM_BUFFER)
+        .map_err(|_| Fault::Memory)?;
     while *source.rest > 0 {
         let want = usize::try_from(*source.rest).unwrap_or(usize::MAX);
         let end = buffer.len().min(want);
@@ -132,7 +143,7 @@ pub struct Source<'a> {
     pub rest: &'a mut u64,
     /// `--client-body-timeout`.
     pub timeout: Duration,
-    pub memory: &'static Memory,
+    pub space: Space<'a>,
 }
 
 impl<'a> Sending<'a> {
@@ -140,13 +151,13 @@ impl<'a> Sending<'a> {
         to: &'a Connection,
         settings: &'a Scgi,
         incoming: &'a mut Incoming,
-        memory: &'static Memory,
+        space: Space<'a>,
     ) -> Sending<'a> {
         Sending {
             to,
             settings,
             incoming,
-            memory,
+            space,
             sent: Sent::default(),
         }
     }
@@ -206,7 +217,11 @@ impl<'a> Sending<'a> {
 
     /// Sends a run of a file by reading it.
     fn copy(&mut self, file: &std::fs::File, mut from: u64, mut len: u64) -> Result<bool, Fault> {
-        let mut buffer = self.memory.block(STREAM_BUFFER);
+        let mut buffer = self
+            .space
+            .memory
+            .block(STREAM_BUFFER)
+            .map_err(|_| Fault::Memory)?;
         while len > 0 {
             let share = usize::try_from(len).unwrap_or(usize::MAX).min(buffer.len());
             file.read_exact_at(&mut buffer[..share], from)
@@ -265,7 +280,7 @@ impl<'a> Sending<'a> {
             if left.is_zero() {
                 return Err(Fault::Timeout(Phase::Send));
             }
-            let listen = self.incoming.room() > 0;
+            let listen = self.incoming.may_listen(self.settings.max_temp_file_size);
             if !listen {
                 // It talks without listening, and there is no room left to hear it out: as nginx, deliver what it says.
                 self.sent.cut = true;
@@ -290,13 +305,11 @@ impl<'a> Sending<'a> {
             if left.is_zero() {
                 return Err(Fault::Client(Gone::BodyTimeout));
             }
-            let listen = self.incoming.room() > 0;
-            let (client, application) = sys::poll(
-                (source.client, true, false),
-                Some((self.to.fd(), listen, false)),
-                left,
-            )
-            .map_err(|e| Fault::Io(Phase::Send, e))?;
+            // Without room it is not asked: poll would report a hang-up again and again.
+            let may = self.incoming.may_listen(self.settings.max_temp_file_size);
+            let listen = may.then_some((self.to.fd(), true, false));
+            let (client, application) = sys::poll((source.client, true, false), listen, left)
+                .map_err(|e| Fault::Io(Phase::Send, e))?;
             if application.read && !self.listen()? {
                 return Ok(false);
             }
@@ -308,7 +321,7 @@ impl<'a> Sending<'a> {
 
     /// Takes in what the application says while it is being sent to. `false`: it wants no more.
     fn listen(&mut self) -> Result<bool, Fault> {
-        let got = match self.incoming.read_now(self.to, usize::MAX, Phase::Head) {
+        let got = match self.incoming.listen(self.to, self.space) {
             Ok(got) => got,
             Err(Fault::Io(_, error)) => {
                 self.incoming.ended = true;

@@ -247,7 +247,6 @@ fn client(chain: &Chain) -> Client {
         limit_rate: chain.or(|s| &s.client_limit_rate, None),
         limit_rate_after: chain.or(|s| &s.client_limit_rate_after, None),
         root: chain.get(|s| &s.root).cloned(),
-        default_type: "text/plain".into(),
         temp: chain
             .get(|s| &s.temp_path)
             .cloned()

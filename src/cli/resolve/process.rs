@@ -4,32 +4,11 @@ use std::time::Duration;
 
 use crate::cli::scopes::complain;
 use crate::cli::settings::{AccessLogSpec, Settings};
-use crate::config::{AccessLog, LogEscape, LogFormat, Process};
+use crate::config::{AccessLog, LogFormat, Process};
+use crate::ops::accesslog;
 use crate::template::Template;
 
 use super::Remarks;
-
-const COMBINED: &str = "$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent \
-     \"$http_referer\" \"$http_user_agent\"";
-
-const MAIN: &str = "$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent \
-     \"$http_referer\" \"$http_user_agent\" $server_name $request_time \"$upstream_addr\" \"$upstream_status\" \
-     \"$upstream_connect_time\" \"$upstream_header_time\" \"$upstream_response_time\"";
-
-const JSON: &str = "{\"time\":\"$time_iso8601\",\"id\":\"$request_id\",\"remote_addr\":\"$remote_addr\",\
-     \"remote_user\":\"$remote_user\",\"host\":\"$host\",\"method\":\"$request_method\",\"uri\":\"$request_uri\",\
-     \"protocol\":\"$server_protocol\",\"status\":\"$status\",\"body_bytes_sent\":\"$body_bytes_sent\",\
-     \"request_length\":\"$request_length\",\"request_time\":\"$request_time\",\"referer\":\"$http_referer\",\
-     \"user_agent\":\"$http_user_agent\",\"upstream_addr\":\"$upstream_addr\",\
-     \"upstream_status\":\"$upstream_status\",\"upstream_connect_time\":\"$upstream_connect_time\",\
-     \"upstream_header_time\":\"$upstream_header_time\",\"upstream_response_time\":\"$upstream_response_time\"}";
-
-/// The formats that are there without `--log-format`.
-const BUILT_IN: [(&str, &str, LogEscape); 3] = [
-    ("combined", COMBINED, LogEscape::Default),
-    ("main", MAIN, LogEscape::Default),
-    ("json", JSON, LogEscape::Json),
-];
 
 /// Process-wide settings stand at the http level alone.
 pub fn process(http: &Settings, remarks: &mut Remarks) -> Process {
@@ -50,7 +29,7 @@ pub fn process(http: &Settings, remarks: &mut Remarks) -> Process {
 }
 
 fn check_formats(http: &Settings, remarks: &mut Remarks) {
-    let mut known: Vec<&str> = BUILT_IN.iter().map(|(name, ..)| *name).collect();
+    let mut known: Vec<&str> = accesslog::BUILT_IN.to_vec();
     for (name, _) in &http.log_formats {
         if known.contains(&name.as_str()) {
             remarks.error(complain(
@@ -93,12 +72,9 @@ fn format(http: &Settings, name: &str) -> Option<LogFormat> {
     if let Some((_, format)) = http.log_formats.iter().find(|(known, _)| known == name) {
         return Some(format.clone());
     }
-    let (_, text, escape) = BUILT_IN.iter().find(|(known, ..)| *known == name)?;
+    let (text, escape) = accesslog::built_in(name)?;
     let template = Template::parse(text, &|_| None).ok()?;
-    Some(LogFormat {
-        template,
-        escape: *escape,
-    })
+    Some(LogFormat { template, escape })
 }
 
 /// The system's name, without a system call of our own: Linux tells it in a file, and the shell's variable may know it.
@@ -120,7 +96,7 @@ mod tests {
 
     #[test]
     fn the_built_in_formats_compile() {
-        for (name, ..) in BUILT_IN {
+        for name in accesslog::BUILT_IN {
             assert!(format(&Settings::default(), name).is_some(), "{name}");
         }
     }

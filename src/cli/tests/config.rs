@@ -136,7 +136,7 @@ fn client_settings_reach_the_server_and_the_location() {
         (client.body_timeout.as_secs(), client.send_timeout.as_secs()),
         (2, 3)
     );
-    assert!(client.keepalive_timeout.is_zero() && server.keepalive_timeout.is_zero());
+    assert!(client.keepalive_timeout.is_zero() && server.client.keepalive_timeout.is_zero());
     assert!(
         client.limit_rate.is_some() && client.limit_rate_after.is_some() && client.root.is_some()
     );

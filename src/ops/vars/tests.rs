@@ -16,7 +16,6 @@ fn config(name: &str, root: Option<&str>) -> Config {
         limit_rate: None,
         limit_rate_after: None,
         root,
-        default_type: String::new(),
         temp: TempPath {
             dir: "/tmp".into(),
             levels: Vec::new(),
