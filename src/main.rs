@@ -3,7 +3,6 @@
 //! `main` turns flags into a [`config::Config`] and runs it; it is the only place that ends the process.
 //! The rooms import only downwards; `tests/levels.rs` holds them to it.
 #![deny(unsafe_code)]
-#![allow(dead_code)]
 
 mod buffer;
 mod cli;

@@ -165,6 +165,22 @@ impl Chain {
         self.check();
     }
 
+    /// The bytes in the file.
+    pub fn in_file(&self) -> u64 {
+        let file_len = |seg: &Seg| match seg {
+            Seg::Mem { .. } => 0,
+            Seg::File { len, .. } => *len,
+        };
+        self.segs.iter().map(file_len).sum()
+    }
+
+    /// The file, if nobody else has it. The chain is empty then.
+    pub fn into_file(mut self) -> Option<File> {
+        let file = self.file.take();
+        self.clear();
+        file.and_then(|file| Arc::try_unwrap(file).ok())
+    }
+
     /// Forgets everything and closes the file.
     pub fn clear(&mut self) {
         self.memory.give(self.in_memory);

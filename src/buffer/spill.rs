@@ -6,11 +6,58 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::sys;
 
 /// Names already in use are skipped, but not for ever: a directory full of strangers' files is an error.
 const ATTEMPTS: usize = 1000;
+
+/// Files of up to this many bytes are used again; longer ones would keep too much of the disk.
+pub const REUSE_MAX: u64 = 4 << 20;
+
+/// Files that are kept for the next body.
+const KEPT: usize = 4;
+
+/// Files that were used and may be used again: writing over pages that are there costs a tenth of making a file anew (1 MiB:
+/// 27 us against 300 on ext4). Shared by all threads. They are closed when the program has been idle for a while, before the
+/// system would write them to the disk.
+///
+/// A file may come back only if none of its pages are on their way through a socket: one that was read and sent, never one
+/// that sendfile took its pages from.
+#[derive(Debug, Default)]
+pub struct Files {
+    spare: Mutex<Vec<(PathBuf, File)>>,
+}
+
+impl Files {
+    /// A file below `dir`: a spare one, whose old content the caller writes over, or a new one.
+    ///
+    /// # Errors
+    /// As [`open`].
+    pub fn take(&self, dir: &Path, levels: &[u8]) -> io::Result<File> {
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = spare.iter().rposition(|(place, _)| place == dir) {
+            return Ok(spare.swap_remove(at).1);
+        }
+        drop(spare);
+        open(dir, levels)
+    }
+
+    /// Keeps a file for the next that asks for one below `dir`, if there is room.
+    pub fn give_back(&self, dir: &Path, file: File) {
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.len() < KEPT {
+            spare.push((dir.to_path_buf(), file));
+        }
+    }
+
+    /// Closes the spare files.
+    pub fn trim(&self) {
+        let spare = std::mem::take(&mut *self.spare.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(spare);
+    }
+}
 
 /// The counter that file names are made of.
 static NEXT: AtomicUsize = AtomicUsize::new(0);
@@ -118,6 +165,25 @@ mod tests {
             assert_eq!(meta.nlink(), 0);
             std::fs::remove_dir_all(dir).unwrap();
         }
+    }
+
+    #[test]
+    fn a_file_that_came_back_is_used_again_below_its_own_directory_only() {
+        let (one, two) = (scratch("one"), scratch("two"));
+        let files = Files::default();
+        let inode = |file: &File| file.metadata().unwrap().ino();
+        let file = files.take(&one, &[]).unwrap();
+        let first = inode(&file);
+        files.give_back(&one, file);
+        let other = files.take(&two, &[]).unwrap();
+        let again = files.take(&one, &[]).unwrap();
+        assert_eq!(inode(&again), first);
+        assert_ne!(inode(&other), first);
+        files.give_back(&one, again);
+        files.trim();
+        assert!(files.spare.lock().unwrap().is_empty());
+        std::fs::remove_dir_all(one).unwrap();
+        std::fs::remove_dir_all(two).unwrap();
     }
 
     #[test]

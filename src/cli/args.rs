@@ -83,7 +83,7 @@ type Rest<'a> = std::iter::Peekable<std::slice::Iter<'a, String>>;
 
 fn stray(text: &str) -> String {
     format!(
-        "'{}' is not a flag, and the flag before it takes no such word (quote values that contain blanks)",
+        "'{}' is not a flag (a value that contains blanks stands in quotes)",
         printable(text)
     )
 }
@@ -98,9 +98,8 @@ fn long(
 ) {
     let Some(flag) = table::find(name) else {
         out.errors.push(unknown(name));
-        // What follows an unknown flag is most likely its value; complaining about that as well helps nobody.
-        if inline.is_none() && rest.peek().is_some_and(|next| !next.starts_with('-')) {
-            rest.next();
+        if inline.is_none() {
+            skip_value(rest);
         }
         return;
     };
@@ -112,6 +111,13 @@ fn long(
         (false, Some(_)) => out.errors.push(format!("--{name}: takes no value")),
         (false, None) | (true, Some(_)) => clean.push(text.to_owned()),
         (true, None) => take_value(flag, text, rest, clean, out),
+    }
+}
+
+/// What follows an unknown flag is most likely its value; complaining about that as well helps nobody.
+fn skip_value(rest: &mut Rest) {
+    if rest.peek().is_some_and(|next| !next.starts_with('-')) {
+        rest.next();
     }
 }
 
@@ -129,6 +135,7 @@ fn short(text: &str, rest: &mut Rest, clean: &mut Vec<String>, out: &mut Args) {
     for (at, letter) in text.char_indices().skip(1) {
         let Some(flag) = table::find_short(letter) else {
             out.errors.push(unknown_short(text, letter));
+            skip_value(rest);
             return;
         };
         if flag.long == "help" {

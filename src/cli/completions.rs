@@ -15,7 +15,7 @@ fn follows(flag: &Flag) -> Follows {
     match flag.arg {
         "" => Follows::Nothing,
         "FILE" | "DIRECTORY" | "DIRECTORY PARAMETER" => Follows::Files,
-        "FLAG" => Follows::Flags,
+        "[FLAG]" => Follows::Flags,
         _ => match flag.choices() {
             list if list.is_empty() => Follows::Anything,
             list => Follows::Choices(list),

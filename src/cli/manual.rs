@@ -30,6 +30,9 @@ fn option(flag: &Flag, out: &mut String) {
     }
     for fact in facts {
         match fact.strip_prefix("Default: ") {
+            Some(prose) if prose.contains("buffers") => {
+                out.push_str(&format!("Default: {prose}.\n"))
+            }
             Some(default) => out.push_str(&format!("Default:\n.Ql \"{}\" .\n", escape(default))),
             None => out.push_str(&format!("{fact}\n")),
         }
@@ -46,6 +49,10 @@ fn argument(arg: &str) -> String {
             "Ar"
         };
         let bar = if at > 0 { " |" } else { "" };
+        if let Some(optional) = part.strip_prefix('[') {
+            out.push_str(&format!(" Op Ar {}", optional.trim_end_matches(']')));
+            continue;
+        }
         out.push_str(&format!("{bar} {kind} {part}"));
     }
     out

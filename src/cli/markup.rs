@@ -208,9 +208,10 @@ fn macro_call(code: &str, other: &str) -> String {
 /// One argument of a macro: a lone sign must not be taken for punctuation.
 pub fn word(text: &str) -> String {
     let sign = text.chars().count() == 1 && "()[].,;:?!|".contains(text);
-    match sign {
-        true => format!("\\&{text}"),
-        false => escape(text),
+    match (sign, text.ends_with(|c| CLOSING.contains(c))) {
+        (true, _) => format!("\\&{text}"),
+        (false, true) => format!("{}\\&", escape(text)),
+        (false, false) => escape(text),
     }
 }
 

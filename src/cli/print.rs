@@ -51,8 +51,12 @@ fn print_server(out: &mut String, server: &ServerScope, http: Level) {
         None => out.push_str("# the server that answers to every name\n"),
     }
     let own = usize::from(server.names.is_none());
-    // With a server of its own, what it says about connections before their first request counts as well.
-    let early = |flag: &Flag| flag.long == "keepalive-timeout" && server.names.is_some();
+    // What holds before a request has a location; where the location is implicit, its own line says the same.
+    let explicit = server
+        .locations
+        .iter()
+        .any(|location| location.opened.is_some());
+    let early = |flag: &Flag| flag.long == "keepalive-timeout" && explicit;
     let wanted = |flag: &Flag| flag.levels.server && (!flag.levels.location || early(flag));
     section(
         out,

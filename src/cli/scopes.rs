@@ -88,11 +88,7 @@ impl Tree {
             Ok(value) => value,
             Err(why) => {
                 self.errors.push(complain(flag.long, raw.as_deref(), &why));
-                // A scope whose value is broken is opened all the same, or what follows would seem misplaced.
-                Value {
-                    raw: raw.unwrap_or_default(),
-                    words: Vec::new(),
-                }
+                return self.open_broken(flag);
             }
         };
         match flag.role {
@@ -103,31 +99,50 @@ impl Tree {
         }
     }
 
+    /// A scope whose value is broken is opened all the same, or what follows would seem misplaced.
+    fn open_broken(&mut self, flag: &Flag) {
+        match (flag.role, flag.long) {
+            (Role::Scope, "server") => self.push_server(Some(Value::default())),
+            (Role::Scope, _) => self.push_location(Value::default(), self.broken()),
+            _ => {}
+        }
+    }
+
+    /// A match that equals no other, so that one mistake is reported once.
+    fn broken(&self) -> Match {
+        Match::Named(format!("broken {}", self.errors.len()))
+    }
+
     fn open_server(&mut self, value: Value) {
         if value.words.is_empty() {
             let why = "needs at least one name (_ where no name matters)";
             self.errors.push(complain("server", Some(&value.raw), why));
         }
+        self.push_server(Some(value));
+    }
+
+    fn push_server(&mut self, names: Option<Value>) {
         self.servers.push(ServerScope {
-            names: Some(value),
+            names,
             scope: Scope::default(),
             locations: Vec::new(),
         });
     }
 
     fn open_location(&mut self, value: Value) {
-        let matching = matching(&value).unwrap_or_else(|why| {
-            self.errors
-                .push(complain("location", Some(&value.raw), &why));
-            // Never equal to another, so that one mistake is reported once.
-            Match::Named(format!("broken {}", self.errors.len()))
-        });
+        match matching(&value) {
+            Ok(matching) => self.push_location(value, matching),
+            Err(why) => {
+                self.errors
+                    .push(complain("location", Some(&value.raw), &why));
+                self.push_location(value, self.broken());
+            }
+        }
+    }
+
+    fn push_location(&mut self, value: Value, matching: Match) {
         if self.servers.is_empty() {
-            self.servers.push(ServerScope {
-                names: None,
-                scope: Scope::default(),
-                locations: Vec::new(),
-            });
+            self.push_server(None);
         }
         let Some(server) = self.servers.last_mut() else {
             return;
@@ -137,11 +152,9 @@ impl Tree {
             .iter()
             .any(|known| known.matching == matching)
         {
-            self.errors.push(complain(
-                "location",
-                Some(&value.raw),
-                "stands in its server twice",
-            ));
+            let why = "stands in its server twice";
+            self.errors
+                .push(complain("location", Some(&value.raw), why));
         }
         server.locations.push(LocationScope {
             opened: Some(value),
@@ -267,7 +280,8 @@ fn check_scope(
             Level::Server => levels.server,
             Level::Location => levels.location,
         };
-        if !here && !(levels.server && no_server) && !(levels.location && no_location) {
+        let implicit = (levels.server && no_server) || (levels.location && no_location);
+        if !here && !implicit {
             let raw = said.flag.takes_value().then_some(said.value.raw.as_str());
             errors.push(complain(said.flag.long, raw, levels.advice()));
         }
@@ -296,10 +310,6 @@ fn matching(value: &Value) -> Result<Match, String> {
                 false => path(one.strip_prefix("^~").unwrap_or(one)).map(Match::Prefix),
             },
         },
-        // Broken quotes have been reported.
-        (None, ..) if !value.raw.trim().is_empty() => {
-            Ok(Match::Named(format!("broken {}", value.raw)))
-        }
         _ => Err("needs one path (forms: /prefix, '= /exact', '^~ /prefix', @name)".into()),
     }
 }

@@ -10,7 +10,7 @@ pub struct Word {
 }
 
 /// What was given to a flag.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Value {
     /// As it stood on the command line.
     pub raw: String,

@@ -391,7 +391,7 @@ impl Conn {
                     None => return at,
                 },
                 Phase::Body(pending) => {
-                    let taken = pending.take(rest, &self.client.temp);
+                    let taken = pending.take(rest, &self.client.temp, hub.shared.memory);
                     at += self.after_body_step(taken, hub).unwrap_or(rest.len());
                 }
                 Phase::Linger(_) => {

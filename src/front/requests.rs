@@ -8,7 +8,7 @@ use super::conn::{Conn, Hub, Pending, Phase};
 use super::intake::{BodyIntake, BodyStep};
 use super::route::{Action, Route, route};
 use crate::buffer::chain::Spool;
-use crate::buffer::spill;
+use crate::buffer::memory::Memory;
 use crate::config::{Location, Scgi, Server, TempPath};
 use crate::http::request::{Reject, Request};
 use crate::respond::head::{Ask, own};
@@ -59,7 +59,12 @@ impl Pending {
     ///
     /// # Errors
     /// The framing is refused, or (inside) the body can not be kept.
-    pub fn take(&mut self, bytes: &[u8], temp: &TempPath) -> Result<io::Result<BodyStep>, Reject> {
+    pub fn take(
+        &mut self,
+        bytes: &[u8],
+        temp: &TempPath,
+        memory: &Memory,
+    ) -> Result<io::Result<BodyStep>, Reject> {
         let Some(intake) = &mut self.intake else {
             return Ok(Ok(BodyStep {
                 consumed: 0,
@@ -70,7 +75,7 @@ impl Pending {
         let step = intake.step(bytes)?;
         if let Some(spool) = &mut self.spool {
             let data = bytes.get(step.data.clone()).unwrap_or_default();
-            if let Err(error) = spool.append(data, || spill::open(&temp.dir, &temp.levels)) {
+            if let Err(error) = spool.append(data, || memory.files.take(&temp.dir, &temp.levels)) {
                 return Ok(Err(error));
             }
         }
@@ -155,9 +160,15 @@ impl Conn {
             // Should the socket be full, it waits in the chain before the response.
             self.sink.respond(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
-        let spool = (intake.is_some() && scgi.pass_request_body)
-            .then(|| Spool::new(hub.shared.memory, self.client.body_buffer_size));
         let streams = !scgi.request_buffering && scgi.pass_request_body;
+        // What has come of a body that goes on as it comes is no more than one read.
+        let in_memory = if streams {
+            usize::MAX
+        } else {
+            self.client.body_buffer_size
+        };
+        let spool = (intake.is_some() && scgi.pass_request_body)
+            .then(|| Spool::new(hub.shared.memory, in_memory));
         let pending = Box::new(Pending {
             request,
             server,

@@ -22,6 +22,8 @@ pub struct Overflow<'a> {
     /// Bytes of one write to the file.
     write_size: usize,
     temp: &'a TempPath,
+    /// The client has always been quick to take more.
+    pub(super) patient: bool,
     file: Option<Arc<File>>,
     /// Bytes written to the file.
     at: u64,
@@ -42,6 +44,7 @@ impl<'a> Overflow<'a> {
             in_file,
             write_size: write_size.max(1),
             temp,
+            patient: in_file > 0,
             file: None,
             at: 0,
         }

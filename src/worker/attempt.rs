@@ -147,9 +147,11 @@ impl Script<'_> {
                 send::stream(to, scgi, params, &mut source, incoming)
             }
             Body::Held(chain) if scgi.pass_request_body => {
-                send::held(to, scgi, params, Some(chain), incoming)
+                send::held(to, scgi, params, Some(chain), incoming, self.shared.memory)
             }
-            Body::Held(_) | Body::None => send::held(to, scgi, params, None, incoming),
+            Body::Held(_) | Body::None => {
+                send::held(to, scgi, params, None, incoming, self.shared.memory)
+            }
         }
     }
 

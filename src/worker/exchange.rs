@@ -7,6 +7,7 @@ use std::time::{Instant, SystemTime};
 use super::report::{self, Record};
 use super::send::Body;
 use super::{Desk, Shared};
+use crate::buffer::spill::REUSE_MAX;
 use crate::config::address::{Address, BindAddress, bind_address};
 use crate::config::{BindTo, Location, Pass, Scgi, Server};
 use crate::error::{Fault, Gone};
@@ -74,6 +75,18 @@ pub fn run(mut exchange: Box<Exchange>, desk: &mut Desk, shared: &'static Shared
         if !exchange.finished && sink.is_running() {
             rescue(&sink, desk);
         }
+    }
+    keep_file(*exchange, shared);
+}
+
+/// The temp file of a body that was read and sent can serve the next.
+fn keep_file(exchange: Exchange, shared: &Shared) {
+    if let Body::Held(chain) = exchange.body
+        && chain.in_file() <= REUSE_MAX
+        && let Some(file) = chain.into_file()
+    {
+        let dir = &exchange.location.client.temp.dir;
+        shared.memory.files.give_back(dir, file);
     }
 }
 

@@ -6,11 +6,13 @@
 
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use super::receive::{Got, Incoming};
 use crate::buffer::chain::{Chain, Piece};
 use crate::buffer::memory::Memory;
+use crate::buffer::spill::REUSE_MAX;
 use crate::config::Scgi;
 use crate::error::{Fault, Gone, Phase};
 use crate::sys;
@@ -18,8 +20,8 @@ use crate::upstream::Connection;
 
 /// The most one sendfile moves, in bytes: it looks for an early answer in between.
 const FILE_SHARE: usize = 256 * 1024;
-/// The buffer of a body that is passed on as it arrives, in bytes.
-const STREAM_BUFFER: usize = 16 * 1024;
+/// The buffer of a body that is passed on as it arrives, or from a file, in bytes.
+const STREAM_BUFFER: usize = 64 * 1024;
 
 /// The body of one request.
 #[derive(Debug)]
@@ -61,6 +63,7 @@ struct Sending<'a> {
     to: &'a Connection,
     settings: &'a Scgi,
     incoming: &'a mut Incoming,
+    memory: &'static Memory,
     sent: Sent,
 }
 
@@ -74,8 +77,9 @@ pub fn held(
     params: &[u8],
     body: Option<&Chain>,
     incoming: &mut Incoming,
+    memory: &'static Memory,
 ) -> Result<Sent, Fault> {
-    let mut sending = Sending::new(to, settings, incoming);
+    let mut sending = Sending::new(to, settings, incoming, memory);
     sending.chain(params, body)?;
     Ok(sending.sent)
 }
@@ -91,7 +95,7 @@ pub fn stream(
     source: &mut Source<'_>,
     incoming: &mut Incoming,
 ) -> Result<Sent, Fault> {
-    let mut sending = Sending::new(to, settings, incoming);
+    let mut sending = Sending::new(to, settings, incoming, source.memory);
     if !sending.chain(params, Some(source.prefix))? {
         return Ok(sending.sent);
     }
@@ -132,17 +136,25 @@ pub struct Source<'a> {
 }
 
 impl<'a> Sending<'a> {
-    fn new(to: &'a Connection, settings: &'a Scgi, incoming: &'a mut Incoming) -> Sending<'a> {
+    fn new(
+        to: &'a Connection,
+        settings: &'a Scgi,
+        incoming: &'a mut Incoming,
+        memory: &'static Memory,
+    ) -> Sending<'a> {
         Sending {
             to,
             settings,
             incoming,
+            memory,
             sent: Sent::default(),
         }
     }
 
     /// Sends the parameters and what there is of the body; `false` when the application wants no more.
     fn chain(&mut self, params: &[u8], body: Option<&Chain>) -> Result<bool, Fault> {
+        // A file that will be used again must not lend its pages to the socket.
+        let reused = body.is_some_and(|body| body.in_file() <= REUSE_MAX);
         let mut pieces = body.into_iter().flat_map(Chain::pieces).peekable();
         let first = match pieces.peek() {
             Some(Piece::Mem(bytes)) => *bytes,
@@ -158,6 +170,7 @@ impl<'a> Sending<'a> {
             let more = pieces.peek().is_some();
             let all = match piece {
                 Piece::Mem(bytes) => self.bytes(bytes, &[], more)?,
+                Piece::File { file, from, len } if reused => self.copy(file, from, len)?,
                 Piece::File { file, from, len } => self.file(file, from, len)?,
             };
             if !all {
@@ -189,6 +202,22 @@ impl<'a> Sending<'a> {
                 }
             }
         }
+    }
+
+    /// Sends a run of a file by reading it.
+    fn copy(&mut self, file: &std::fs::File, mut from: u64, mut len: u64) -> Result<bool, Fault> {
+        let mut buffer = self.memory.block(STREAM_BUFFER);
+        while len > 0 {
+            let share = usize::try_from(len).unwrap_or(usize::MAX).min(buffer.len());
+            file.read_exact_at(&mut buffer[..share], from)
+                .map_err(Fault::Spool)?;
+            if !self.bytes(&buffer[..share], &[], len > share as u64)? {
+                return Ok(false);
+            }
+            from += share as u64;
+            len -= share as u64;
+        }
+        Ok(true)
     }
 
     fn file(&mut self, file: &std::fs::File, mut from: u64, mut len: u64) -> Result<bool, Fault> {

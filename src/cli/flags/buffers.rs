@@ -45,7 +45,7 @@ pub const FLAGS: &[Flag] = &[
     Flag {
         long: "busy-buffers-size",
         arg: "SIZE",
-        default: "two buffers",
+        default: "twice the larger of --buffer-size and one of the buffers",
         brief: "how much may be on its way to the client",
         manual: "How much of the memory may be on its way to the client while the response is still being read. At \
             least the larger of `--buffer-size` and one of the buffers, and at most all buffers but one.",
@@ -66,7 +66,7 @@ pub const FLAGS: &[Flag] = &[
     Flag {
         long: "temp-file-write-size",
         arg: "SIZE",
-        default: "two buffers",
+        default: "twice the larger of --buffer-size and one of the buffers",
         brief: "write to the spool file in pieces of SIZE",
         manual: "How much is written to a spool file at a time. At least the larger of `--buffer-size` and one of the \
             buffers.",

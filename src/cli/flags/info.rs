@@ -29,7 +29,7 @@ pub const FLAGS: &[Flag] = &[
     Flag {
         long: "help",
         short: Some('h'),
-        arg: "FLAG",
+        arg: "[FLAG]",
         brief: "list the flags, or explain one",
         manual: "Lists all flags. With the name of a flag it prints the manual of that flag.",
         ..BASE

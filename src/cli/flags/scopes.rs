@@ -9,7 +9,7 @@ pub const FLAGS: &[Flag] = &[
         levels: HTTP,
         many: true,
         topic: Topic::Scopes,
-        brief: "open a virtual server; flags after it are the server's",
+        brief: "open a virtual server: flags after it are its own",
         manual: "Opens a virtual server that answers to the names in the value.\n\
             A name is exact (`example.org`), stands for everything below a domain (`*.example.org`), for the domain \
             and everything below it (`.example.org`), or for everything that begins alike (`www.example.*`). \
@@ -27,7 +27,7 @@ pub const FLAGS: &[Flag] = &[
         levels: SERVER_LOCATION,
         many: true,
         topic: Topic::Scopes,
-        brief: "open a location of the server; flags after it are the location's",
+        brief: "open a location: flags after it are its own",
         manual: "Opens a location: the part of the server's paths that the value matches.\n\n\
             * `/prefix`: paths that begin so; the longest prefix wins.\n\
             * `= /exact`: this path alone, before any prefix.\n\

@@ -134,12 +134,8 @@ impl<'a> Resolver<'a> {
         let pass = self.pass(&chain, location);
         let sizes = sizes::sizes(&chain, self.remarks);
         params::warn_of_discarded(&chain, location, self.remarks);
-        if pass.is_none()
-            && let Some(opened) = &location.opened
-        {
-            let why = "has no --pass: requests are answered with 404";
-            self.remarks
-                .warn(complain("location", Some(&opened.raw), why));
+        if pass.is_none() {
+            self.warn_of_no_pass(server, location);
         }
         Location {
             matching: location.matching.clone(),
@@ -150,6 +146,18 @@ impl<'a> Resolver<'a> {
                 rules: chain.list(|s| &s.access).to_vec(),
             },
             client: client(&chain),
+        }
+    }
+
+    fn warn_of_no_pass(&mut self, server: &ServerScope, location: &LocationScope) {
+        let why = "has no --pass: requests are answered with 404";
+        match (&location.opened, &server.names) {
+            (Some(opened), _) => self
+                .remarks
+                .warn(complain("location", Some(&opened.raw), why)),
+            (None, Some(names)) => self.remarks.warn(complain("server", Some(&names.raw), why)),
+            // Then nothing at all is served, which is an error.
+            (None, None) => {}
         }
     }
 
