@@ -1,0 +1,21 @@
+//! What has to hold for any bytes, one function for each fuzz target. A violation panics; the answer says whether the
+//! bytes were accepted, so that a loop can tell whether its inputs test anything.
+//!
+//! Used twice: by the targets of the fuzz package and by the integration test `fuzz_loop`.
+
+mod chunks;
+mod request;
+mod response;
+mod text;
+mod wire;
+
+pub use chunks::chunked;
+pub use request::request_head;
+pub use response::response_head;
+pub use text::{template, units};
+pub use wire::scgi_encode;
+
+/// Bytes as they can be read in a failure.
+fn shown(bytes: &[u8]) -> String {
+    bytes.escape_ascii().to_string()
+}

@@ -1,0 +1,27 @@
+//! The pure rooms of scgate, compiled from the program's own source, and what has to hold for any bytes they are given.
+//!
+//! With cargo-fuzz and a nightly toolchain, from the root of the project:
+//!
+//! ```text
+//! cargo +nightly fuzz run --fuzz-dir tests/fuzz request_head tests/fuzz/corpus.new tests/fuzz/corpus/request_head
+//! ```
+//!
+//! New inputs go to the first directory, `corpus` only gives the seeds. `tests/fuzz_loop.rs` runs the same checks on the
+//! seeds and on changed copies of them with any toolchain, as a part of `cargo test`.
+#![allow(dead_code)]
+
+// The rooms name each other as `crate::ROOM`, so here they stand at the root too.
+#[path = "../../../src/config/mod.rs"]
+mod config;
+#[path = "../../../src/http/mod.rs"]
+mod http;
+#[path = "../../../src/respond/mod.rs"]
+mod respond;
+#[path = "../../../src/scgi/mod.rs"]
+mod scgi;
+#[path = "../../../src/template/mod.rs"]
+mod template;
+#[path = "../../../src/units/mod.rs"]
+mod units;
+
+pub mod checks;
