@@ -284,7 +284,7 @@ impl Conn {
         self.half_closed = self.read_closed();
         self.sink
             .begin(Turn::Worker, protected, streams, hub.stopping);
-        let Err(back) = hub.pool.submit(exchange) else {
+        let Err(back) = hub.pool.submit(exchange, hub.now) else {
             return self.busy(protected, hub);
         };
         log::error!(
