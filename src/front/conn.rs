@@ -207,12 +207,14 @@ impl Conn {
     /// Whether the end of the client's sending side means that it has left. It does while an application is at work for
     /// it, as in nginx: nothing else shows that a TCP client is gone. It does not on a Unix socket, where a full close is
     /// told apart, nor where the request's body is being read by a worker, which sees the end itself, nor where the
-    /// exchange is to go on anyway.
+    /// exchange is to go on anyway, nor where the application has ended and only the client's own pace is left.
     fn has_left(&self) -> bool {
         match self.phase {
             Phase::Busy { protected, .. } => {
                 let tcp = self.info.remote.is_some();
-                tcp && !protected && !self.half_closed && !self.sink.look().streaming
+                let state = self.sink.look();
+                let at_work = state.turn == Turn::Worker && !state.streaming;
+                tcp && !protected && !self.half_closed && at_work
             }
             _ => false,
         }
