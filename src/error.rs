@@ -226,7 +226,7 @@ fn hint(phase: Phase, error: &io::Error, unix: bool) -> &'static str {
 fn closed_hint(block: usize) -> &'static str {
     match block {
         0..=2000 => {
-            "; an application that does not speak SCGI, or that refuses the request (rTorrent: one without a body), does this"
+            "; it does not speak SCGI, or refuses the request (rTorrent: one without a body)"
         }
         2001..=4096 => {
             "; rTorrent drops parameter blocks over 2000 bytes: see --params-max 2000 trim"

@@ -147,6 +147,7 @@ fn run(config: &'static Config, warnings: &[String], demo_dir: &Path) -> Result<
     announce(config);
     let pool: &'static Pool<_> = Box::leak(Box::new(pool));
     let mut front = Front::new(listeners, signals, shared, pool).map_err(|e| e.to_string())?;
+    sys::forget_code();
     let result = front.run().map_err(|e| e.to_string());
     pool.settle(LAST_LINES);
     shared.logs.finish();
@@ -159,9 +160,7 @@ fn raise_limits(config: &Config) {
     let wanted = 2 * process.connections as u64 + 2 * process.workers as u64 + 64;
     match privileges::raise_nofile(wanted) {
         Ok(holds) if holds < wanted => log::warn!(
-            "only {holds} descriptors are allowed; --connections {} and --workers {} may need {wanted}",
-            process.connections,
-            process.workers
+            "only {holds} descriptors are allowed; --connections and --workers may need {wanted}"
         ),
         Ok(_) => {}
         Err(error) => log::warn!("can not read the limit of open descriptors: {error}"),
@@ -184,11 +183,9 @@ fn announce(config: &Config) {
     for listen in &config.listens {
         log::info!("listening on {}", listener::text(&listen.address));
     }
-    if config.process.demo {
-        for listen in &config.listens {
-            if let config::address::ListenAddress::Inet(addr) = listen.address {
-                complain(&[format!("scgate: the demo is at http://{addr}/")]);
-            }
+    for listen in config.listens.iter().filter(|_| config.process.demo) {
+        if let config::address::ListenAddress::Inet(addr) = listen.address {
+            complain(&[format!("scgate: the demo is at http://{addr}/")]);
         }
     }
 }

@@ -8,8 +8,8 @@ use std::collections::TryReserveError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Blocks that are kept for the next exchange. More would only hold memory that a burst once needed.
-const KEPT: usize = 16;
+/// Bytes of blocks that are kept for the next exchanges. More would only hold memory that a burst once needed.
+const KEPT: usize = 512 * 1024;
 
 /// The account and the store of buffers. One for the process; lives as long as it.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub struct Memory {
     /// Bytes; 0: no ceiling (`--memory`).
     ceiling: usize,
     used: AtomicUsize,
-    free: Mutex<Vec<Box<[u8]>>>,
+    free: Mutex<Free>,
     /// Temp files, kept as blocks are.
     pub files: Files,
 }
@@ -28,7 +28,7 @@ impl Memory {
         Memory {
             ceiling,
             used: AtomicUsize::new(0),
-            free: Mutex::new(Vec::new()),
+            free: Mutex::default(),
             files: Files::default(),
         }
     }
@@ -65,10 +65,7 @@ impl Memory {
     /// The system has no memory for it.
     pub fn block(&'static self, size: usize) -> Result<Block, TryReserveError> {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let warm = free
-            .iter()
-            .rposition(|b| b.len() == size)
-            .map(|at| free.swap_remove(at));
+        let warm = free.take(size);
         drop(free);
         let bytes = match warm {
             Some(bytes) => bytes,
@@ -88,6 +85,29 @@ impl Memory {
         let kept = std::mem::take(&mut *self.free.lock().unwrap_or_else(PoisonError::into_inner));
         drop(kept);
         self.files.trim();
+    }
+}
+
+/// Blocks that wait for their next use.
+#[derive(Debug, Default)]
+struct Free {
+    blocks: Vec<Box<[u8]>>,
+    /// Their bytes together.
+    held: usize,
+}
+
+impl Free {
+    fn take(&mut self, size: usize) -> Option<Box<[u8]>> {
+        let at = self.blocks.iter().rposition(|b| b.len() == size)?;
+        self.held -= size;
+        Some(self.blocks.swap_remove(at))
+    }
+
+    fn keep(&mut self, bytes: Box<[u8]>) {
+        if self.held + bytes.len() <= KEPT {
+            self.held += bytes.len();
+            self.blocks.push(bytes);
+        }
     }
 }
 
@@ -121,8 +141,8 @@ impl Drop for Block {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         // What is kept is not counted: under a ceiling nothing is.
-        if free.len() < KEPT && self.home.ceiling == 0 {
-            free.push(bytes);
+        if self.home.ceiling == 0 {
+            free.keep(bytes);
         }
     }
 }

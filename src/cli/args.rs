@@ -217,6 +217,13 @@ fn in_order(matches: &getopts::Matches) -> Vec<Given> {
             found.extend(places.map(|at| (at, Given { flag, value: None })));
         }
     }
-    found.sort_by_key(|(at, _)| *at);
-    found.into_iter().map(|(_, given)| given).collect()
+    // Every argument has its own place; a sort would be code for nothing.
+    let places = found.iter().map(|(at, _)| *at + 1).max().unwrap_or(0);
+    let mut ordered: Vec<Option<Given>> = (0..places).map(|_| None).collect();
+    for (at, given) in found {
+        if let Some(place) = ordered.get_mut(at) {
+            *place = Some(given);
+        }
+    }
+    ordered.into_iter().flatten().collect()
 }

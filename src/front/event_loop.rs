@@ -90,6 +90,8 @@ pub struct Front {
     accepted: u64,
     hub: Hub,
     stopping: Stopping,
+    /// When queued jobs want to be looked at again.
+    relief: Option<Instant>,
     /// When something last happened.
     active: Instant,
     /// Warm buffers have been given back since.
@@ -156,6 +158,7 @@ impl Front {
                 exchanges: 0,
             },
             stopping: Stopping::No,
+            relief: None,
             active: now,
             trimmed: true,
         })
@@ -212,6 +215,7 @@ impl Front {
         }
         self.on_timers();
         self.accept_all();
+        self.relief = self.hub.pool.relieve(self.hub.now);
         self.free.append(&mut self.freed);
         if !idle {
             self.active = self.hub.now;
@@ -234,6 +238,7 @@ impl Front {
             }
         };
         self.listeners.iter().for_each(|l| sooner(l.rests_until));
+        sooner(self.relief);
         match self.stopping {
             Stopping::Gently(until) | Stopping::Cancelled(until) => sooner(Some(until)),
             Stopping::No | Stopping::Now => {}
@@ -272,10 +277,9 @@ impl Front {
         conn.sink.close();
         // A worker that is just leaving may hold the socket a moment longer: no event of it may reach the next in the slot.
         let fd = conn.sink.socket().as_raw_fd();
-        if Arc::strong_count(&conn.sink) > 1
-            && let Err(error) = self.poll.registry().deregister(&mut SourceFd(&fd))
-        {
-            log::error!("can not deregister a connection: {error}");
+        if Arc::strong_count(&conn.sink) > 1 {
+            // It was registered when it was accepted: there is nothing that could fail here.
+            let _ = self.poll.registry().deregister(&mut SourceFd(&fd));
         }
         self.freed.push(slot);
     }

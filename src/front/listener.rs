@@ -1,6 +1,5 @@
 //! Listening sockets: opened as `--listen` says, or taken over from the service manager.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -54,7 +53,7 @@ impl std::fmt::Display for ListenError {
 /// The first that can not be opened.
 pub fn open_all(config: &Config) -> Result<Vec<Listener>, ListenError> {
     let mut all: Vec<Listener> = Vec::new();
-    let mut taken = BTreeSet::new();
+    let mut taken = Vec::new();
     for (index, listen) in config.listens.iter().enumerate() {
         let sockets = open(listen, &mut taken).map_err(|error| ListenError {
             address: text(&listen.address),
@@ -82,7 +81,7 @@ pub fn text(address: &ListenAddress) -> String {
 
 type Opened = (Socket, Option<(PathBuf, u64)>);
 
-fn open(listen: &Listen, taken: &mut BTreeSet<i32>) -> io::Result<Vec<Opened>> {
+fn open(listen: &Listen, taken: &mut Vec<i32>) -> io::Result<Vec<Opened>> {
     match &listen.address {
         ListenAddress::Inet(addr) => Ok(vec![(open_inet(listen, *addr)?, None)]),
         ListenAddress::Unix(path) => {
@@ -176,11 +175,12 @@ fn remove_stale(path: &Path) -> io::Result<()> {
 }
 
 /// A descriptor that was passed to us must be a listening stream socket.
-fn take_over(fd: i32, taken: &mut BTreeSet<i32>) -> io::Result<Socket> {
+fn take_over(fd: i32, taken: &mut Vec<i32>) -> io::Result<Socket> {
     let wrong = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
-    if !taken.insert(fd) {
+    if taken.contains(&fd) {
         return wrong("the descriptor is named twice");
     }
+    taken.push(fd);
     let socket = Socket::from(sys::inherit(fd)?);
     match (socket.r#type(), socket.is_listener()) {
         (Ok(Type::STREAM), Ok(true)) => Ok(socket),

@@ -164,9 +164,10 @@ impl PidFile {
 
 /// Whether a file is empty or holds a number, as pid files do.
 fn holds_pid(path: &Path) -> bool {
-    let mut text = String::new();
-    let read = File::open(path).and_then(|file| file.take(64).read_to_string(&mut text));
-    read.is_ok() && (text.trim().is_empty() || text.trim().parse::<u32>().is_ok())
+    let mut text = [0; 32];
+    let read = File::open(path).and_then(|mut file| file.read(&mut text));
+    let digits = |bytes: &[u8]| bytes.trim_ascii().iter().all(u8::is_ascii_digit);
+    read.is_ok_and(|count| count < text.len() && text.get(..count).is_some_and(digits))
 }
 
 fn write_pid(path: &Path) -> io::Result<()> {

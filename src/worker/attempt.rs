@@ -74,8 +74,9 @@ impl Script<'_> {
             connection,
         };
         let begin = Instant::now();
-        let mut incoming = Incoming::new(self.shared.memory, self.exchange.scgi)?;
+        let mut incoming = Incoming::new(self.shared.memory, self.exchange.scgi, desk.large)?;
         let result = self.send_and_deliver(&line, address, (start, block), &mut incoming, desk);
+        desk.large = incoming.is_large();
         if let Some(attempt) = self.tries.last_mut() {
             attempt.response_time = Some(begin.elapsed());
             attempt.bytes_received = incoming.received;

@@ -114,7 +114,7 @@ impl Flow<'_, '_, '_> {
                 None if end => return Ok(()),
                 None => {}
             }
-            incoming.rewind();
+            incoming.rewind()?;
             self.keep_rate()?;
             let limit = self.read_limit();
             match incoming.read(from, limit, Phase::Body) {

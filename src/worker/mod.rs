@@ -37,6 +37,8 @@ pub struct Desk {
     pub request: Vec<u8>,
     /// The response head as it goes to the client.
     pub head: Vec<u8>,
+    /// The last response was longer than one small block.
+    pub large: bool,
     second: u64,
     date: HttpDate,
 }
@@ -49,6 +51,7 @@ impl Desk {
         Desk {
             request: Vec::new(),
             head: Vec::new(),
+            large: false,
             second: 0,
             date: HttpDate::new(0),
         }

@@ -34,6 +34,9 @@ pub struct Incoming {
     /// What has been received in all, in bytes.
     pub received: u64,
     scanned: usize,
+    /// The room of the larger block, in bytes.
+    full: usize,
+    memory: &'static Memory,
     /// What an application said beyond the block while it was still being sent to.
     backlog: Option<Backlog>,
 }
@@ -56,24 +59,52 @@ pub enum Got {
     End,
 }
 
+fn block(memory: &'static Memory, room: usize) -> Result<Block, Fault> {
+    memory
+        .block(HEADROOM + room + TAILROOM)
+        .map_err(|_| Fault::Memory)
+}
+
 impl Incoming {
-    /// An empty one, with room for the response buffers of the location in one piece (`--buffers`).
+    /// An empty one. While an application thinks, it is given little memory: room for the response head, which most small
+    /// responses fit into as a whole. `large`: the last response was longer, so begin with all the room there is.
     ///
     /// # Errors
     /// [`Fault::Memory`].
-    pub fn new(memory: &'static Memory, settings: &Scgi) -> Result<Incoming, Fault> {
+    pub fn new(memory: &'static Memory, settings: &Scgi, large: bool) -> Result<Incoming, Fault> {
         let wanted = settings.buffers.saturating_mul(settings.buffers_size);
-        let room = wanted.clamp(READ_MIN, READ_MAX).max(settings.buffer_size);
-        let block = memory.block(HEADROOM + room + TAILROOM);
+        let head = settings.buffer_size.max(READ_MIN);
+        let full = wanted.clamp(READ_MIN, READ_MAX).max(head);
+        let room = if large { full } else { head };
         Ok(Incoming {
-            block: block.map_err(|_| Fault::Memory)?,
+            block: block(memory, room)?,
             from: HEADROOM,
             to: HEADROOM,
             ended: false,
             received: 0,
             scanned: 0,
             backlog: None,
+            full,
+            memory,
         })
+    }
+
+    /// Whether the response took more than the first, small block.
+    pub fn is_large(&self) -> bool {
+        self.block.len() >= HEADROOM + self.full + TAILROOM
+    }
+
+    /// Makes all the room there may be, with what is there at its start.
+    ///
+    /// # Errors
+    /// [`Fault::Memory`].
+    fn grow(&mut self) -> Result<(), Fault> {
+        let mut larger = block(self.memory, self.full)?;
+        let held = self.to - self.from;
+        larger[HEADROOM..HEADROOM + held].copy_from_slice(self.bytes());
+        (self.from, self.to) = (HEADROOM, HEADROOM + held);
+        self.block = larger;
+        Ok(())
     }
 
     /// The bytes that are there.
@@ -86,10 +117,19 @@ impl Incoming {
         self.block.len() - TAILROOM - self.to
     }
 
-    /// Forgets what is there, so that all the room is free.
-    pub fn rewind(&mut self) {
+    /// Forgets what is there, so that all the room is free; a long response gets the larger block.
+    ///
+    /// # Errors
+    /// [`Fault::Memory`].
+    pub fn rewind(&mut self) -> Result<(), Fault> {
+        let was_full = self.room() == 0;
         self.from = HEADROOM;
         self.to = HEADROOM;
+        if was_full && !self.is_large() {
+            self.grow()
+        } else {
+            Ok(())
+        }
     }
 
     /// Waits for bytes, at most `limit` of them.
@@ -254,7 +294,7 @@ impl Incoming {
                 return Err(self.no_head(block_sent));
             }
             if self.room() == 0 {
-                self.make_room();
+                self.grow()?;
             }
             match self.read(from, usize::MAX, Phase::Head) {
                 Err(Fault::Io(_, e)) if e.kind() == std::io::ErrorKind::ConnectionReset => {
@@ -263,13 +303,6 @@ impl Incoming {
                 other => other?,
             }
         }
-    }
-
-    /// Interim responses before the head have used up the room: move what is left to the start.
-    fn make_room(&mut self) {
-        self.block.copy_within(self.from..self.to, HEADROOM);
-        self.to = HEADROOM + (self.to - self.from);
-        self.from = HEADROOM;
     }
 
     fn no_head(&self, block: usize) -> Fault {

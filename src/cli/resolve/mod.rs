@@ -308,13 +308,12 @@ fn hidden(chain: &Chain) -> Vec<String> {
     ];
     let show = chain.list(|s| &s.show);
     let hide = chain.list(|s| &s.hide).iter().cloned();
-    let mut names: Vec<String> = ALWAYS
-        .iter()
-        .map(|name| name.to_string())
-        .chain(hide)
-        .collect();
-    names.retain(|name| !show.contains(name));
-    names.sort_unstable();
-    names.dedup();
+    let always = ALWAYS.iter().map(|name| name.to_string());
+    let mut names: Vec<String> = Vec::new();
+    for name in always.chain(hide).filter(|name| !show.contains(name)) {
+        if let Err(at) = names.binary_search(&name) {
+            names.insert(at, name);
+        }
+    }
     names
 }

@@ -51,13 +51,15 @@ impl Request {
             block,
             content_length: 0,
         };
-        let mut names: Vec<&[u8]> = request.params().map(|(name, _)| name).collect();
-        names.sort_unstable();
-        if names.first().is_some_and(|name| name.is_empty()) {
-            return Err(Bad::Malformed("a parameter without a name"));
-        }
-        if names.windows(2).any(|pair| pair.first() == pair.last()) {
-            return Err(Bad::Malformed("a name stands twice"));
+        let mut names: Vec<&[u8]> = Vec::new();
+        for (name, _) in request.params() {
+            if name.is_empty() {
+                return Err(Bad::Malformed("a parameter without a name"));
+            }
+            match names.binary_search(&name) {
+                Ok(_) => return Err(Bad::Malformed("a name stands twice")),
+                Err(at) => names.insert(at, name),
+            }
         }
         let nuls = request.block.iter().filter(|b| **b == 0).count();
         if nuls % 2 != 0 {

@@ -1,7 +1,5 @@
 //! The configured part of a block, compiled: runs of bytes, and the values to evaluate between them.
 
-use std::collections::HashMap;
-
 use super::{EncodeError, Param, no_nul};
 use crate::template::{Template, Values};
 
@@ -121,14 +119,12 @@ pub fn client_field(name: &str) -> Option<&str> {
 /// `list` without the names that the codec sends itself or that cannot be represented (P2), each name once: the value
 /// of the last at the place of the first.
 pub fn unique(list: Vec<Param>) -> Vec<Param> {
-    let mut places: HashMap<Box<str>, usize> = HashMap::new();
     let mut kept: Vec<Param> = Vec::with_capacity(list.len());
     for param in list {
         if matches!(&*param.name, "" | "CONTENT_LENGTH" | "SCGI") || param.name.contains('\0') {
             continue;
         }
-        let place = *places.entry(param.name.clone()).or_insert(kept.len());
-        match kept.get_mut(place) {
+        match kept.iter_mut().find(|earlier| earlier.name == param.name) {
             Some(earlier) => *earlier = param,
             None => kept.push(param),
         }

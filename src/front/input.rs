@@ -1,0 +1,176 @@
+//! A connection's input: reads, and uses what has come as far as the phase takes it.
+
+use std::io;
+
+use super::conn::{Conn, Fate, Hub, Phase};
+use super::intake::{self, HeadStep};
+use crate::buffer::memory::Memory;
+use crate::http::request::Limits;
+use crate::sink::Turn;
+use crate::sys;
+
+/// Reads, or answered requests, of one connection before others get their turn.
+const SHARE: usize = 8;
+
+impl Conn {
+    /// Goes on as far as bytes, phase and a fair share allow: what is left then is done after the others had their turn.
+    pub fn drive(&mut self, hub: &mut Hub) -> Fate {
+        for _ in 0..SHARE {
+            match self.phase {
+                Phase::Busy { .. } => {
+                    let more = self.readable || !self.buf.is_empty() || hub.stopping;
+                    let turn = if more {
+                        self.sink.call_back()
+                    } else {
+                        self.sink.look().turn
+                    };
+                    match turn {
+                        Turn::Worker => return Fate::Stay,
+                        Turn::Front | Turn::Done { .. } => match self.settle(hub) {
+                            Some(fate) => return fate,
+                            None => continue,
+                        },
+                    }
+                }
+                Phase::Wait(..) => return Fate::Stay,
+                // Our end has been sent; a stop does not wait for the client's.
+                Phase::Linger(_) if hub.stopping && !self.readable => return Fate::Close,
+                Phase::Idle if hub.stopping && self.buf.is_empty() && !self.readable => {
+                    return Fate::Close;
+                }
+                _ => {}
+            }
+            if !self.buf.is_empty() && self.use_buffer(hub) {
+                continue;
+            }
+            if !self.readable {
+                return Fate::Stay;
+            }
+            if let Some(fate) = self.read(hub) {
+                return fate;
+            }
+        }
+        hub.again.push(self.key);
+        Fate::Stay
+    }
+
+    /// Uses what is in `buf`. True when that changed anything.
+    fn use_buffer(&mut self, hub: &mut Hub) -> bool {
+        let mut bytes = std::mem::take(&mut self.buf);
+        let phase = std::mem::discriminant(&self.phase);
+        let used = self.process(&bytes, hub);
+        if used < bytes.len() {
+            bytes.drain(..used);
+            self.buf = bytes;
+        }
+        self.count(hub.shared.memory);
+        used > 0 || std::mem::discriminant(&self.phase) != phase
+    }
+
+    /// Reads once. `None`: go on.
+    fn read(&mut self, hub: &mut Hub) -> Option<Fate> {
+        let mut scratch = std::mem::take(&mut hub.scratch);
+        let result = sys::recv(self.sink.socket(), &mut scratch, false);
+        let fate = match result {
+            Ok(0) => Some(self.on_end(hub)),
+            Ok(count) => {
+                // A short read has emptied the socket; the end of the stream, once announced, must still be read.
+                self.readable = count == scratch.len() || self.read_closed;
+                if self.buf.is_empty() {
+                    let used = self.process(&scratch[..count], hub);
+                    self.buf.extend_from_slice(&scratch[used..count]);
+                } else {
+                    self.buf.extend_from_slice(&scratch[..count]);
+                }
+                None
+            }
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                self.readable = false;
+                Some(Fate::Stay)
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => None,
+            Err(_) => Some(Fate::Close),
+        };
+        hub.scratch = scratch;
+        self.count(hub.shared.memory);
+        fate
+    }
+
+    /// Counts what `buf` holds now.
+    fn count(&mut self, memory: &Memory) {
+        let holds = self.buf.capacity();
+        if holds != self.counted {
+            memory.take(holds);
+            memory.give(self.counted);
+            self.counted = holds;
+        }
+    }
+
+    /// The connection ends: nothing of it is counted any more.
+    pub fn discount(&mut self, memory: &Memory) {
+        self.buf = Vec::new();
+        self.count(memory);
+    }
+
+    /// The client has ended its side while we were reading.
+    fn on_end(&mut self, hub: &mut Hub) -> Fate {
+        self.readable = false;
+        match &self.phase {
+            Phase::Head => self.abandoned("it ended within a request head", hub),
+            Phase::Body(_) => self.abandoned("it ended within a request body", hub),
+            _ => {}
+        }
+        Fate::Close
+    }
+
+    /// Uses bytes as far as the phase takes any, and says how many.
+    fn process(&mut self, bytes: &[u8], hub: &mut Hub) -> usize {
+        let mut at = 0;
+        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+            match &mut self.phase {
+                Phase::Idle => {
+                    self.phase = Phase::Head;
+                    self.scanned = 0;
+                    self.started = hub.now;
+                    let wait = self.server(hub).client_header_timeout;
+                    self.wake_in(wait, hub);
+                }
+                Phase::Head => match self.head(rest, hub) {
+                    Some(used) => at += used,
+                    None => return at,
+                },
+                Phase::Body(pending) => {
+                    let taken = pending.take(rest, &self.client.temp, hub);
+                    at += self.after_body_step(taken, hub).unwrap_or(rest.len());
+                }
+                Phase::Linger(_) => {
+                    self.linger_on(hub);
+                    return bytes.len();
+                }
+                Phase::Wait(..) | Phase::Busy { .. } => return at,
+            }
+        }
+        at
+    }
+
+    /// Looks for a head. `None`: more must come.
+    fn head(&mut self, bytes: &[u8], hub: &mut Hub) -> Option<usize> {
+        let server = self.server(hub);
+        let limits = Limits {
+            max_size: server.client_max_header_size,
+            underscores: server.underscores,
+        };
+        match intake::head(bytes, &mut self.scanned, &limits) {
+            Ok(HeadStep::More) => None,
+            Ok(HeadStep::Request(request, used)) => {
+                let rest = bytes.len() - used;
+                self.on_request(request, rest, hub);
+                Some(used)
+            }
+            Err(reject) => {
+                self.refuse(reject.status, reject.why, hub);
+                Some(bytes.len())
+            }
+        }
+    }
+}
