@@ -1,7 +1,7 @@
 //! Child processes that cannot outlive their test, and what /proc tells about a process.
 
 use std::io::{self, Read};
-use std::os::fd::RawFd;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -268,6 +268,18 @@ pub fn memory(pid: i32, name: &str) -> u64 {
         * 1024
 }
 
+/// User and system time of a process, in hundredths of a second.
+pub fn cpu_ticks(pid: i32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("stat");
+    let fields: Vec<&str> = stat
+        .rsplit(')')
+        .next()
+        .expect("fields")
+        .split_whitespace()
+        .collect();
+    fields[11].parse::<u64>().expect("utime") + fields[12].parse::<u64>().expect("stime")
+}
+
 /// What the descriptors of a process point to.
 pub fn descriptors(pid: i32) -> Vec<(RawFd, String)> {
     let Ok(dir) = std::fs::read_dir(format!("/proc/{pid}/fd")) else {
@@ -280,6 +292,28 @@ pub fn descriptors(pid: i32) -> Vec<(RawFd, String)> {
             Some((number, target.to_string_lossy().into_owned()))
         })
         .collect()
+}
+
+/// A pipe of the smallest size, to be read and to be written. Nobody reads it until somebody does.
+#[track_caller]
+pub fn small_pipe() -> (OwnedFd, OwnedFd) {
+    let mut ends = [-1; 2];
+    // SAFETY: the pointer is to an array of two; what the kernel puts there is ours alone.
+    unsafe {
+        let rc = libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC);
+        assert_eq!(rc, 0, "pipe: {}", io::Error::last_os_error());
+        libc::fcntl(ends[1], libc::F_SETPIPE_SZ, 4096);
+        (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1]))
+    }
+}
+
+/// Makes a FIFO.
+#[track_caller]
+pub fn fifo(path: &str) {
+    let name = std::ffi::CString::new(path).expect("a path");
+    // SAFETY: the pointer is to a string that lives through the call.
+    let rc = unsafe { libc::mkfifo(name.as_ptr(), 0o600) };
+    assert_eq!(rc, 0, "mkfifo {path}: {}", io::Error::last_os_error());
 }
 
 /// Whether somebody on this machine listens on `unix:/path` or on this port. Asks the kernel: a

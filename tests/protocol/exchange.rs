@@ -131,6 +131,28 @@ fn pipelined_requests_are_answered_in_order() {
     }
 }
 
+/// The end of its side comes with its requests: the client waits for all its answers.
+#[test]
+fn a_pipeline_that_ends_the_clients_side_is_answered_to_the_last_request() {
+    let (app, gate) = echo(&[]);
+    let mut client = gate.client();
+    let all: String = (0..5)
+        .map(|i| format!("GET /{i} HTTP/1.1\r\nHost: a\r\n\r\n"))
+        .collect();
+    client.send_and_half_close(&all);
+    for i in 0..5 {
+        let response = client.response().is(200);
+        assert_eq!(response.param("REQUEST_URI"), Some(format!("/{i}")));
+        assert!(
+            i == 4 || !response.head.closes(),
+            "closed with requests unanswered"
+        );
+    }
+    client.closed();
+    assert_eq!(app.accepted(), 5);
+    gate.stop();
+}
+
 #[test]
 fn a_pipeline_that_comes_in_pieces_is_understood() {
     let (_app, gate) = echo(&[]);

@@ -1,8 +1,12 @@
 //! Listening sockets: what the program opens itself, what it inherits, and what it does when descriptors run out.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::common::gate::{Starter, Stopped};
 use crate::common::http::Client;
@@ -232,6 +236,59 @@ fn a_socket_in_use_and_other_files_are_left_alone() {
     assert_eq!(std::fs::read_to_string(&path).expect("read"), "precious");
 }
 
+/// A listener that is too busy to take another connection is alive: its file stays, and nobody waits for it.
+#[test]
+fn a_live_socket_with_a_full_queue_is_left_alone() {
+    let dir = Temp::new();
+    let path = dir.file("s");
+    let live = UnixListener::bind(&path).expect("bind");
+    // SAFETY: listen() on a listening socket only changes its backlog.
+    assert_eq!(unsafe { libc::listen(live.as_raw_fd(), 1) }, 0);
+    let mut queued = Vec::new();
+    loop {
+        assert!(queued.len() < 1000, "the queue does not fill up");
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
+        socket.set_nonblocking(true).expect("set O_NONBLOCK");
+        match socket.connect(&SockAddr::unix(&path).expect("an address")) {
+            Ok(()) => queued.push(socket),
+            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => break,
+            Err(e) => panic!("connect: {e}"),
+        }
+    }
+    let inode = std::fs::symlink_metadata(&path).expect("the file").ino();
+    let start = Instant::now();
+    let stopped =
+        crate::common::gate::run(["--listen", &format!("unix:{path}"), "--pass", "127.0.0.1:9"]);
+    assert_eq!(stopped.status.code(), Some(1), "{}", stopped.stderr);
+    assert!(stopped.stderr.contains(&path), "{}", stopped.stderr);
+    assert!(
+        start.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        start.elapsed()
+    );
+    let after = std::fs::symlink_metadata(&path).expect("the file");
+    assert_eq!(after.ino(), inode);
+    live.accept().expect("the first in the queue");
+}
+
+#[test]
+fn one_descriptor_can_not_be_two_listeners() {
+    let dir = Temp::new();
+    let listener = UnixListener::bind(dir.file("s")).expect("bind");
+    let stopped = Starter::new()
+        .without_listener()
+        .descriptor(&listener, 3)
+        .env("LISTEN_FDS", "1")
+        .env("LISTEN_FDNAMES", "web")
+        .listen_pid()
+        .args(["--listen", "fd:3", "--listen", "systemd:web"])
+        .args(["--pass", "127.0.0.1:9"])
+        .launch()
+        .wait();
+    assert_eq!(stopped.status.code(), Some(1), "{}", stopped.stderr);
+    assert!(stopped.stderr.contains("systemd:web"), "{}", stopped.stderr);
+}
+
 #[test]
 fn a_port_in_use_is_an_error_that_names_it() {
     let taken = TcpListener::bind(("127.0.0.1", 0)).expect("bind");
@@ -343,9 +400,9 @@ fn it_survives_a_shortage_of_descriptors() {
         process::descriptors(gate.pid()).len() as u64 >= now + 6
     });
     // It does not spin: some processor time passes for sure, but far from all of it.
-    let before = cpu_ticks(gate.pid());
+    let before = process::cpu_ticks(gate.pid());
     std::thread::sleep(std::time::Duration::from_millis(500));
-    let spent = cpu_ticks(gate.pid()) - before;
+    let spent = process::cpu_ticks(gate.pid()) - before;
     assert!(
         spent < 40,
         "{spent} ticks of 50 spent on waiting for descriptors"
@@ -353,16 +410,4 @@ fn it_survives_a_shortage_of_descriptors() {
     drop(crowd);
     gate.get("/after").is(200);
     gate.stop();
-}
-
-/// User and system time of a process, in hundredths of a second.
-fn cpu_ticks(pid: i32) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("stat");
-    let fields: Vec<&str> = stat
-        .rsplit(')')
-        .next()
-        .expect("fields")
-        .split_whitespace()
-        .collect();
-    fields[11].parse::<u64>().expect("utime") + fields[12].parse::<u64>().expect("stime")
 }

@@ -8,6 +8,7 @@ mod framing;
 mod limits;
 mod listen;
 mod routing;
+mod shares;
 
 use common::{App, Gate};
 

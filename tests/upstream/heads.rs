@@ -169,6 +169,20 @@ fn interim_responses_are_skipped() {
 }
 
 #[test]
+fn interim_responses_are_not_without_end() {
+    let (_app, gate) = gate(&[], |scgi| {
+        let (request, _) = scgi.all();
+        let count: usize = request.get("QUERY_STRING").parse().expect("a number");
+        let interim = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n".repeat(count);
+        let _ = scgi.try_send(interim + "HTTP/1.1 200 OK\r\n\r\nbody");
+    });
+    assert_eq!(gate.get("/?16").is(200).text(), "body");
+    gate.get("/?17").is(502);
+    gate.get("/?400").is(502);
+    assert_eq!(gate.get("/?1").is(200).text(), "body");
+}
+
+#[test]
 fn statuses_without_body_have_none() {
     for (head, status) in [
         (
@@ -259,6 +273,21 @@ fn accel_limit_rate_slows_a_response_unless_ignored() {
     let slow = start.elapsed();
     assert!(slow.as_millis() >= 1000, "300 kB at 100 kB/s took {slow:?}");
     assert_eq!(free.get("/").is(200).body.len(), 300_000);
+}
+
+/// So slow that no tenth of a second has a byte: it still begins, and keeps its pace.
+#[test]
+fn the_slowest_pace_is_kept() {
+    let (_app, gate) = answering(
+        &[],
+        b"Status: 200\r\nX-Accel-Limit-Rate: 9\r\nContent-Length: 60\r\n\r\n\
+          123456789 123456789 123456789 123456789 123456789 123456789 ",
+    );
+    let start = std::time::Instant::now();
+    let response = gate.get("/").is(200);
+    let took = start.elapsed();
+    assert_eq!(response.text(), "123456789 ".repeat(6));
+    assert!(took.as_secs() >= 5, "60 bytes at 9 a second took {took:?}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use crate::common::{App, Gate, Temp, until};
+use crate::common::{App, Gate, LIMIT, Temp, until};
 
 /// How soon the application must see that the client has left. The promise is a second; a busy machine gets two more.
 const SOON: Duration = Duration::from_secs(3);
@@ -39,6 +39,85 @@ fn the_application_sees_at_once_that_the_client_has_left() {
         std::fs::read_to_string(log).expect("the log"),
         "499 /left\n"
     );
+}
+
+/// The whole body has gone on as it came: nothing more is expected of the client, so its close means that it has left.
+#[test]
+fn the_application_sees_it_after_a_body_that_went_on_as_it_came() {
+    let (tell, told) = mpsc::channel();
+    let tell = Mutex::new(tell);
+    let app = App::script(move |scgi| {
+        scgi.all();
+        scgi.send("Status: 200\r\nContent-Type: text/event-stream\r\n\r\n");
+        let _ = tell.lock().expect("lock").send(scgi.peer_closed());
+    });
+    let gate = Gate::start(["--pass", &app.addr(), "--request-buffering", "off"]);
+    // The body in one piece with the head, and after it.
+    for (first, rest) in [("0123456789", ""), ("0123", "456789"), ("", "0123456789")] {
+        let mut client = gate.client();
+        client.send(format!(
+            "POST /left HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n{first}"
+        ));
+        if !rest.is_empty() {
+            gate.has_read_everything();
+            client.send(rest);
+        }
+        // With its head the response tells that the gateway is done with the body. An end that comes with the body's last
+        // bytes may be of one side only.
+        assert_eq!(client.head().status, 200);
+        drop(client);
+        let took = told.recv_timeout(LIMIT * 2).expect("the close");
+        assert!(took < SOON, "the application heard of it after {took:?}");
+    }
+    gate.stop();
+}
+
+/// Clients that leave while they wait give their places in the queue to others.
+#[test]
+fn a_client_that_leaves_the_queue_makes_room_in_it() {
+    let (go, gone) = mpsc::channel::<()>();
+    let gone = Mutex::new(gone);
+    let app = App::with_log(move |scgi, log| {
+        let Ok(request) = scgi.try_request() else {
+            return;
+        };
+        log(&request);
+        if request.uri() == "/first" {
+            let _ = gone.lock().expect("lock").recv();
+        }
+        scgi.reply("done");
+    });
+    let gate = Gate::start(["--pass", &app.addr(), "--workers", "1", "--queue", "2"]);
+    let mut first = gate.client();
+    first.send("GET /first HTTP/1.1\r\nHost: a\r\n\r\n");
+    app.wait_accepted(1);
+    // Three rounds, so that a place given back twice would show as well.
+    for _ in 0..3 {
+        let mut leaving = [gate.client(), gate.client()];
+        for client in &mut leaving {
+            client.send("GET /left HTTP/1.1\r\nHost: a\r\n\r\n");
+        }
+        gate.has_read_everything(); // both wait in the queue
+        gate.get("/full").is(503);
+        let [ends, resets] = leaving;
+        resets.stream().set_reset_on_close();
+        drop((ends, resets));
+        gate.has_read_everything(); // that they have left is known
+    }
+    let mut staying = [gate.client(), gate.client()];
+    for client in &mut staying {
+        client.send("GET /staying HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    gate.has_read_everything();
+    gate.get("/full").is(503);
+    go.send(()).expect("go");
+    first.response().is(200);
+    for client in &mut staying {
+        client.response().is(200);
+    }
+    let seen: Vec<_> = app.requests().iter().map(|r| r.uri()).collect();
+    assert_eq!(seen, ["/first", "/staying", "/staying"]);
+    gate.stop();
 }
 
 #[test]

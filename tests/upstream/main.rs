@@ -9,6 +9,7 @@ mod heads;
 mod leaving;
 mod params;
 mod pool;
+mod talking;
 
 use common::{App, Gate, Scgi};
 

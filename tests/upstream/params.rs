@@ -110,3 +110,19 @@ fn client_fields_can_be_held_back() {
     );
     assert_eq!(response.param("REQUEST_METHOD").as_deref(), Some("GET"));
 }
+
+/// It is the operator who asked for bytes that SCGI can not carry, not the client.
+#[test]
+fn a_parameter_of_ours_with_a_nul_is_500_and_the_log_names_it() {
+    let app = App::echo();
+    let gate = Gate::start([
+        "--pass",
+        &app.addr(),
+        "--param",
+        "X_RAW $binary_remote_addr",
+    ]);
+    // 127.0.0.1 has two of them.
+    send(&gate, "").is(500);
+    gate.logs("X_RAW");
+    assert_eq!(app.requests().len(), 0);
+}

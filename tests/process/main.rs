@@ -1,6 +1,10 @@
 //! The program as a process: its command line, its signals, its files.
 
+#[path = "../common/mod.rs"]
 mod common;
+
+mod start;
+mod unread;
 
 use std::net::{TcpListener, TcpStream};
 use std::sync::Mutex;
@@ -718,6 +722,71 @@ fn the_limit_of_descriptors_is_raised_to_fit() {
         .and_then(|n| n.parse().ok())
         .unwrap_or(u64::MAX);
     assert!(soft > 700, "{line}");
+}
+
+/// Whatever holds an exchange up: an application that is silent, a client that keeps its body back, one that does not read.
+#[test]
+fn the_shutdown_timeout_ends_every_kind_of_stuck_exchange() {
+    let app = App::script(|scgi| {
+        let request = scgi.request();
+        match request.uri().as_str() {
+            "/silent" | "/stalled" => {
+                scgi.peer_closed();
+            }
+            _ => {
+                let _ = scgi.try_send("Status: 200\r\nContent-Length: 100000000\r\n\r\n");
+                let _ = common::Pattern::new().write(scgi, 100_000_000);
+            }
+        }
+    });
+    let gate = Gate::start([
+        "--pass",
+        &app.addr(),
+        "--shutdown-timeout",
+        "500ms",
+        "--request-buffering",
+        "off",
+        "--max-temp-file-size",
+        "0",
+    ]);
+    let mut clients: Vec<Client> = Vec::new();
+    for request in [
+        "GET /silent HTTP/1.1\r\nHost: a\r\n\r\n",
+        "POST /stalled HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc",
+        "GET /unread HTTP/1.1\r\nHost: a\r\n\r\n",
+    ] {
+        let mut client = gate.client();
+        client.send(request);
+        clients.push(client);
+    }
+    app.wait_accepted(3);
+    let start = Instant::now();
+    gate.signal(libc::SIGTERM);
+    gate.wait();
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    for mut client in clients {
+        assert!(!matches!(client.try_response("GET"), Ok(r) if r.status == 200));
+    }
+}
+
+/// A kept connection makes room for a new one as soon as it has nothing to do.
+#[test]
+fn idle_connections_make_room_for_a_new_client() {
+    let app = App::echo();
+    let gate = Gate::start(["--pass", &app.addr(), "--connections", "4"]);
+    let mut kept: Vec<Client> = Vec::new();
+    for _ in 0..4 {
+        let mut client = gate.client();
+        client.get("/").is(200);
+        kept.push(client);
+    }
+    for _ in 0..3 {
+        let mut late = gate.client();
+        late.get("/late").is(200);
+        kept.push(late);
+    }
+    gate.stop();
 }
 
 /// The plain way to start it, with nothing inherited: a port of its own choosing is taken and reported as in use.
