@@ -44,7 +44,7 @@ pub struct Process {
     pub shutdown_timeout: Duration,
     /// Serve the built-in application.
     pub demo: bool,
-    /// Serve each connection's SO_KEEPALIVE etc. is per location; nothing here.
+    /// The name of this machine, for `$hostname`.
     pub hostname: String,
 }
 

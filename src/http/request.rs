@@ -7,7 +7,6 @@
 use super::fields::{is_protected, list};
 use super::framing;
 pub use super::framing::Framing;
-#[allow(unused_imports)] // find_end: until the front calls it
 pub use super::head::{Limits, Reject, find_end};
 use super::host;
 use super::line::{self, Line, Target};
