@@ -69,14 +69,19 @@ pub(super) struct Script<'a> {
 pub fn run(mut exchange: Box<Exchange>, desk: &mut Desk, shared: &'static Shared) {
     let sink = Arc::clone(&exchange.sink);
     let number = exchange.number;
-    let script = AssertUnwindSafe(|| Script::new(&mut exchange, shared).run(desk));
-    if catch_unwind(script).is_err() {
+    let panicked = is_panic(desk, |desk| Script::new(&mut exchange, shared).run(desk));
+    if panicked {
         log::error!("exchange {number}: panic; the exchange is given up");
         if !exchange.finished && sink.is_running() {
             rescue(&sink, desk);
         }
     }
     keep_file(*exchange, shared);
+}
+
+/// Runs a script; whether it panicked.
+fn is_panic(desk: &mut Desk, script: impl FnOnce(&mut Desk)) -> bool {
+    catch_unwind(AssertUnwindSafe(|| script(desk))).is_err()
 }
 
 /// The temp file of a body that was read and sent can serve the next.
@@ -389,5 +394,73 @@ impl<'a> Script<'a> {
     /// Who and what a log line is about.
     pub(super) fn prefix(&self, address: Option<&Address>) -> String {
         report::prefix(self.exchange, address)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::buffer::memory::Memory;
+    use crate::config::TempPath;
+    use crate::sink::{Key, Notes, Overflow, Turn};
+    use std::io::Read;
+    use std::os::unix::net::UnixStream;
+
+    /// A sink in a worker's turn, and the client's end of its socket.
+    fn sink() -> (Sink, UnixStream, &'static Memory) {
+        let (ours, client) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let memory: &'static Memory = Box::leak(Box::new(Memory::new(0)));
+        let key = Key { slot: 0, serial: 1 };
+        let notes = Arc::new(Notes::new(Box::new(|| {})));
+        let sink = Sink::new(ours.into(), key, notes, memory);
+        sink.begin(Turn::Worker, false, false, false);
+        (sink, client, memory)
+    }
+
+    fn received(mut client: UnixStream) -> String {
+        let mut text = String::new();
+        client.read_to_string(&mut text).unwrap();
+        text
+    }
+
+    #[test]
+    fn a_panic_before_the_response_is_a_500_and_a_closed_connection() {
+        let (sink, client, _) = sink();
+        let mut desk = Desk::new();
+        assert!(is_panic(&mut desk, |_| panic!("for the test")));
+        rescue(&sink, &mut desk);
+        let text = received(client);
+        assert!(text.starts_with("HTTP/1.1 500 "), "{text}");
+        assert!(text.contains("\r\nConnection: close\r\n"), "{text}");
+        assert!(!sink.is_running());
+    }
+
+    #[test]
+    fn a_panic_within_the_response_cuts_it_visibly() {
+        let (sink, client, memory) = sink();
+        let temp = TempPath {
+            dir: std::env::temp_dir(),
+            levels: Vec::new(),
+        };
+        let mut overflow = Overflow::new(memory, 100, 0, 100, &temp);
+        let mut desk = Desk::new();
+        assert!(is_panic(&mut desk, |_| {
+            sink.push(b"HTTP/1.1 200 OK\r\n\r\nha", b"", &mut overflow)
+                .unwrap();
+            panic!("for the test");
+        }));
+        rescue(&sink, &mut desk);
+        let Turn::Done { then, .. } = sink.look().turn else {
+            panic!("the exchange is over");
+        };
+        assert_eq!(then, Then::Reset);
+        drop(sink);
+        assert!(received(client).ends_with("ha"), "no second response");
+    }
+
+    #[test]
+    fn a_script_that_ends_well_is_no_panic() {
+        assert!(!is_panic(&mut Desk::new(), |desk| desk.clear()));
     }
 }
