@@ -200,12 +200,15 @@ impl Incoming {
         Ok(ended.then_some(0))
     }
 
-    /// Takes in what the application says while it is being sent to: into the block while there is room, then into a
-    /// temp file of at most `max` bytes, so that an application which answers as it reads loses nothing.
+    /// Takes in what the application says while it is being sent to: into the block, which grows first, then into a temp
+    /// file, so that an application which answers as it reads loses nothing. [`Incoming::may_listen`] bounds the file.
     ///
     /// # Errors
     /// As [`Connection::read_now`]; [`Fault::Spool`].
     pub fn listen(&mut self, from: &Connection, space: Space<'_>) -> Result<Got, Fault> {
+        if self.backlog.is_none() && self.room() == 0 && !self.is_large() {
+            self.grow()?;
+        }
         if self.backlog.is_none() && self.room() > 0 {
             return self.read_now(from, usize::MAX, Phase::Head);
         }
@@ -236,7 +239,7 @@ impl Incoming {
     pub fn may_listen(&self, max: u64) -> bool {
         match &self.backlog {
             Some(backlog) => backlog.to < max && !backlog.ended,
-            None => !self.ended && (self.room() > 0 || max > 0),
+            None => !self.ended && (self.room() > 0 || !self.is_large() || max > 0),
         }
     }
 

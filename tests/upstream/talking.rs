@@ -54,6 +54,29 @@ fn so_is_one_whose_request_goes_on_as_it_comes() {
     all_comes_back(&["--request-buffering", "off"], WITH_LENGTH);
 }
 
+/// What is said early fits into `--buffers`: the body goes on although nothing may be spilled.
+#[test]
+fn an_early_answer_within_the_buffers_does_not_end_the_sending() {
+    let app = App::script(|scgi| {
+        scgi.request();
+        scgi.send("Status: 200\r\nContent-Length: 20000\r\n\r\n");
+        scgi.send(vec![b'x'; 19_999]);
+        let mut left = SIZE;
+        while left > 0 {
+            left -= scgi.some().len();
+        }
+        scgi.send("y");
+    });
+    let addr = app.addr();
+    let gate = Gate::start(["--pass", &addr, "--max-temp-file-size", "0"]);
+    let response = gate.client().post("/", &Pattern::new().bytes(SIZE)).is(200);
+    assert_eq!(
+        (response.body.len(), response.body.last()),
+        (20_000, Some(&b'y'))
+    );
+    gate.stop().clean();
+}
+
 /// A stalled streaming body holds a worker, but no processor: `--request-buffering off`.
 #[test]
 fn a_worker_that_waits_for_both_sides_does_not_spin() {
