@@ -34,7 +34,7 @@ use front::{Front, listener};
 use ops::accesslog::AccessLogs;
 use ops::demo::{self, DemoHandle};
 use ops::{logging, privileges};
-use upstream::Rotation;
+use upstream::Upstreams;
 use worker::exchange::{self, Exchange};
 use worker::pool::Pool;
 use worker::{Desk, Shared};
@@ -138,7 +138,7 @@ fn run(config: &'static Config, warnings: &[String], demo_dir: &Path) -> Result<
     let shared: &'static Shared = Box::leak(Box::new(Shared {
         config,
         memory: Box::leak(Box::new(Memory::new(config.process.memory))),
-        rotation: Rotation::new(config),
+        upstreams: Upstreams::new(config),
         logs,
     }));
     shared.logs.start();

@@ -97,7 +97,7 @@ fn print_location(
     };
     let scgi = match &resolved.handler {
         Handler::Scgi(scgi) => Some(&**scgi),
-        Handler::None => None,
+        Handler::Files | Handler::Return(_) | Handler::Status { .. } => None,
     };
     if demo {
         out.push_str("# passed to the built-in application\n");

@@ -4,6 +4,8 @@
 
 pub mod access;
 pub mod address;
+pub mod content;
+pub mod group;
 pub mod names;
 
 use std::path::PathBuf;
@@ -12,7 +14,11 @@ use std::time::Duration;
 use crate::scgi::request::Params;
 use crate::template::Template;
 use access::AccessRules;
-use address::{Address, BindAddress, ListenAddress};
+use address::{BindAddress, ListenAddress};
+use content::{
+    Content, InternalRedirect, Map, NextUpstream, RealIp, Return, SendFile, StoreSettings,
+};
+use group::Group;
 use names::NameTable;
 
 /// The whole of it.
@@ -22,8 +28,10 @@ pub struct Config {
     /// One per distinct listen address.
     pub listens: Vec<Listen>,
     pub servers: Vec<Server>,
-    /// Distinct upstream targets with a fixed address; [`Pass::Target`] is an index into it.
-    pub targets: Vec<Target>,
+    /// Upstream groups, named and implicit; [`Pass::Group`] is an index into it.
+    pub groups: Vec<Group>,
+    /// `--map`; `Var::Map` is an index into it. A map's templates use only maps before it.
+    pub maps: Vec<Map>,
 }
 
 /// Settings of the process.
@@ -46,6 +54,8 @@ pub struct Process {
     pub demo: bool,
     /// The name of this machine, for `$hostname`.
     pub hostname: String,
+    /// How often names marked `resolve` are looked up again.
+    pub resolve_interval: Duration,
 }
 
 /// `--access-log`.
@@ -83,6 +93,8 @@ pub struct Listen {
     pub mode: u32,
     /// Group of a Unix socket file.
     pub group: Option<String>,
+    /// Every connection begins with a head of the PROXY protocol.
+    pub proxy_protocol: bool,
     /// Which server answers to which name here.
     pub names: NameTable,
 }
@@ -97,6 +109,10 @@ pub struct Server {
     pub underscores: bool,
     /// Settings that hold before a request has named a location.
     pub client: Client,
+    pub content: Content,
+    /// `--return` of the server: answers every request, whatever its location.
+    pub answer: Option<Return>,
+    pub real_ip: Option<RealIp>,
     /// In order of the command line; `config::names` finds the one for a path.
     pub locations: Vec<Location>,
 }
@@ -119,14 +135,25 @@ pub struct Location {
     pub handler: Handler,
     pub access: AccessRules,
     pub client: Client,
+    pub content: Content,
+    /// `--internal`: reached by redirects inside the gateway only; 404 from outside.
+    pub internal: bool,
+    /// `--auto-redirect`, resolved: a request for the prefix without its last slash is redirected to the prefix (K20). Only
+    /// where the prefix ends in a slash.
+    pub adds_slash: bool,
 }
 
 /// Who answers.
 #[derive(Debug)]
 pub enum Handler {
     Scgi(Box<Scgi>),
-    /// No `--pass`: nothing to serve until files are supported; 404.
-    None,
+    /// Files below the location's root or alias; 404 where it has neither.
+    Files,
+    Return(Return),
+    Status {
+        /// POST may drain and revive servers.
+        writable: bool,
+    },
 }
 
 /// Settings about the client's side.
@@ -143,8 +170,6 @@ pub struct Client {
     /// Bytes a second; a template, whose empty or `0` value means no limit. `None`: no limit.
     pub limit_rate: Option<Template>,
     pub limit_rate_after: Option<Template>,
-    /// `--root`: DOCUMENT_ROOT.
-    pub root: Option<Template>,
     pub temp: TempPath,
 }
 
@@ -185,21 +210,27 @@ pub struct Scgi {
     pub hidden: Vec<String>,
     pub ignore: Ignore,
     pub ignore_client_abort: bool,
+    pub next_upstream: NextUpstream,
+    /// Servers tried at most; 0: no limit.
+    pub next_upstream_tries: usize,
+    /// Zero: no limit.
+    pub next_upstream_timeout: Duration,
+    /// End exchanges with an address this long after it has left its group; `None`: never.
+    pub connection_drop: Option<Duration>,
+    pub intercept_errors: bool,
+    pub force_ranges: bool,
+    pub internal_redirect: InternalRedirect,
+    /// `None`: off.
+    pub sendfile: Option<SendFile>,
+    pub store: Option<StoreSettings>,
 }
 
 /// `--pass`.
 #[derive(Debug)]
 pub enum Pass {
-    /// Index into [`Config::targets`].
-    Target(usize),
+    /// Index into [`Config::groups`].
+    Group(usize),
     Template(Template),
-}
-
-/// A fixed upstream: what was written, and the addresses it stands for, used in turn.
-#[derive(Debug)]
-pub struct Target {
-    pub text: String,
-    pub addresses: Vec<Address>,
 }
 
 /// `--bind`.
@@ -249,7 +280,7 @@ impl Config {
             .into_iter()
             .any(|location| match &location.handler {
                 Handler::Scgi(scgi) => scgi.bind.as_ref().is_some_and(|bind| bind.transparent),
-                Handler::None => false,
+                Handler::Files | Handler::Return(_) | Handler::Status { .. } => false,
             })
     }
 }

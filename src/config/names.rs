@@ -150,6 +150,7 @@ impl Server {
 
 #[cfg(test)]
 mod tests {
+    use super::super::content::Content;
     use super::super::{Client, Handler, TempPath};
     use super::*;
     use std::time::Duration;
@@ -237,7 +238,6 @@ mod tests {
             keepalive_requests: 1,
             limit_rate: None,
             limit_rate_after: None,
-            root: None,
             temp: TempPath {
                 dir: "/tmp".into(),
                 levels: Vec::new(),
@@ -245,9 +245,12 @@ mod tests {
         };
         let location = |m: &Match| Location {
             matching: m.clone(),
-            handler: Handler::None,
+            handler: Handler::Files,
             access: Default::default(),
             client: client.clone(),
+            content: Content::default(),
+            internal: false,
+            adds_slash: false,
         };
         Server {
             name: String::new(),
@@ -255,6 +258,9 @@ mod tests {
             client_max_header_size: 1,
             underscores: false,
             client: client.clone(),
+            content: Content::default(),
+            answer: None,
+            real_ip: None,
             locations: matches.iter().map(location).collect(),
         }
     }

@@ -46,7 +46,7 @@ pub fn route(
         Some(location) if !location.access.allows(client) => Action::Refuse(403),
         Some(location) => match &location.handler {
             Handler::Scgi(scgi) => Action::Scgi(scgi),
-            Handler::None => Action::Refuse(404),
+            Handler::Files | Handler::Return(_) | Handler::Status { .. } => Action::Refuse(404),
         },
     };
     Some(Route {

@@ -77,7 +77,13 @@ pub struct Request {
     method: Span,
     target: Text,
     path: Text,
-    query: Option<Span>,
+    query: Option<Text>,
+    /// The path before any internal redirect, once there was one.
+    original: Option<Text>,
+    /// An internal redirect has made it a GET.
+    became_get: bool,
+    /// An internal redirect has left the body behind.
+    bodyless: bool,
     minor: u8,
     host: Text,
     port: Option<Span>,
@@ -123,6 +129,9 @@ impl Request {
             target: Text::EMPTY,
             path: Text::EMPTY,
             query: None,
+            original: None,
+            became_get: false,
+            bodyless: false,
             minor: line.minor,
             host: Text::EMPTY,
             port: None,
@@ -151,7 +160,7 @@ impl Request {
         let end = query.as_ref().map_or(path.end, |query| query.end);
         let sent = Span::within(self.line, path.start..end)?;
         self.query = query
-            .map(|query| Span::within(self.line, query))
+            .map(|query| Span::within(self.line, query).map(Text::Sent))
             .transpose()?;
         if path.is_empty() {
             self.target = Text::Made([b"/", sent.of(&self.bytes)].concat().into());
@@ -210,9 +219,25 @@ impl Request {
         Ok(())
     }
 
-    /// The method as sent: `GET`.
+    /// Sends the request elsewhere inside the gateway: from now on its path (normalised) and query are these. Without
+    /// `as_sent` the method becomes GET, unless it is HEAD, and the body stays behind (S13, Z10).
+    pub fn redirect(&mut self, path: &[u8], query: Option<&[u8]>, as_sent: bool) {
+        let old = std::mem::replace(&mut self.path, Text::Made(path.into()));
+        self.original.get_or_insert(old);
+        self.query = query.map(|query| Text::Made(query.into()));
+        if !as_sent {
+            self.became_get = !self.is_head();
+            self.bodyless = true;
+        }
+    }
+
+    /// The method: as sent, or GET after a redirect inside the gateway.
     pub fn method(&self) -> &str {
-        text(self.method.of(&self.bytes))
+        if self.became_get {
+            "GET"
+        } else {
+            text(self.method.of(&self.bytes))
+        }
     }
 
     /// The response will have no body (RFC 9110 9.3.2).
@@ -220,12 +245,16 @@ impl Request {
         self.method.of(&self.bytes) == b"HEAD"
     }
 
-    #[cfg(any(test, fuzzing))]
+    /// An internal redirect has left the body behind: what the fields say about it does not hold any more.
+    pub fn is_bodyless(&self) -> bool {
+        self.bodyless
+    }
+
     /// A second try has the effect of the first (RFC 9110 9.2.2).
     pub fn method_is_idempotent(&self) -> bool {
         matches!(
-            self.method.of(&self.bytes),
-            b"GET" | b"HEAD" | b"OPTIONS" | b"PUT" | b"DELETE" | b"TRACE"
+            self.method(),
+            "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE" | "TRACE"
         )
     }
 
@@ -245,9 +274,14 @@ impl Request {
         self.path.of(&self.bytes)
     }
 
-    /// The query as sent, without the `?`; `None` where there is none.
+    /// The path before any redirect inside the gateway, normalised as [`Request::path`].
+    pub fn original_path(&self) -> &[u8] {
+        self.original.as_ref().unwrap_or(&self.path).of(&self.bytes)
+    }
+
+    /// The query, not decoded and without the `?`; `None` where there is none.
     pub fn query(&self) -> Option<&[u8]> {
-        self.query.map(|span| span.of(&self.bytes))
+        self.query.as_ref().map(|text| text.of(&self.bytes))
     }
 
     /// The request line as sent, without its end.

@@ -1,11 +1,13 @@
 //! Applications: which address a request goes to, and the connection to it.
 //!
-//! [`Rotation`] gives the addresses of a target in turn; [`connect()`] opens one socket as the location's settings say.
+//! [`Upstreams`] has the groups and chooses the server of each try; [`connect()`] opens one socket as the location's settings
+//! say; [`view`] shows how everything stands.
 //! Blocking calls, made by workers only. Never connects before there is a request: a prefork application is blocked by an
 //! idle connection.
 
 pub mod connect;
-pub mod rotation;
+pub mod groups;
+pub mod view;
 
 pub use connect::{Connection, connect};
-pub use rotation::Rotation;
+pub use groups::Upstreams;

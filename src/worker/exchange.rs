@@ -19,7 +19,7 @@ use crate::scgi::request::EncodeError;
 use crate::scgi::response::Head;
 use crate::sink::{After, Ending, Sink, Then};
 use crate::template::Template;
-use crate::upstream::rotation;
+use crate::upstream::groups::Run;
 
 /// What the front hands to a worker.
 pub struct Exchange {
@@ -154,48 +154,59 @@ impl<'a> Script<'a> {
         }
         let bind = self.bind_address();
         let (start, block) = self.encode(desk)?;
-        let addresses: Vec<&Address>;
-        let resolved;
-        match &self.exchange.scgi.pass {
-            Pass::Target(index) => {
-                let all = self.shared.rotation.candidates(self.shared.config, *index);
-                addresses = all.collect();
-            }
-            Pass::Template(template) => {
-                let text = self.render(template);
-                resolved = self
-                    .shared
-                    .rotation
-                    .resolve(&String::from_utf8_lossy(&text))
-                    .inspect_err(|fault| self.blame(fault, None, ""))?;
-                addresses = resolved.iter().collect();
-            }
-        }
-        let fits = |a: &&&Address| rotation::fits(a, bind.map(|(from, _)| from.ip));
-        let mut candidates = addresses.iter().filter(fits).peekable();
-        while let Some(address) = candidates.next() {
-            let fault = match self.connect(address, bind) {
+        let mut run = self.begin_run()?;
+        let from = bind.map(|(from, _)| from.ip);
+        let mut picked = run.next(from, Instant::now());
+        while let Some(server) = picked {
+            let fault = match self.connect(server.address(), bind) {
                 Ok(connection) => {
                     let params = (start, block);
-                    let result = self.converse(connection, address, params, desk);
-                    return result.inspect_err(|fault| self.blame(fault, Some(address), ""));
+                    let result = self.converse(connection, server.address(), params, desk);
+                    return result
+                        .inspect_err(|fault| self.blame(fault, Some(server.address()), ""));
                 }
                 Err(fault) => self.settle(fault),
             };
-            let again = fault.is_server_fault() && candidates.peek().is_some();
-            let next = if again {
+            picked = if fault.is_server_fault() {
+                run.next(from, Instant::now())
+            } else {
+                None
+            };
+            let next = if picked.is_some() {
                 "; trying the next address"
             } else {
                 ""
             };
-            self.blame(&fault, Some(address), next);
-            if !again {
+            self.blame(&fault, Some(server.address()), next);
+            if picked.is_none() {
                 return Err(fault);
             }
         }
         let fault = Fault::NoCandidate;
-        self.blame(&fault, addresses.first().copied(), "");
+        self.blame(&fault, None, "");
         Err(fault)
+    }
+
+    /// The servers that this exchange may be sent to.
+    fn begin_run(&mut self) -> Result<Run, Fault> {
+        let upstreams = &self.shared.upstreams;
+        let text;
+        let group = match &self.exchange.scgi.pass {
+            Pass::Group(index) => upstreams.group(*index),
+            Pass::Template(template) => {
+                text = String::from_utf8_lossy(&self.render(template)).into_owned();
+                match upstreams.named(&text) {
+                    Some(group) => Some(group),
+                    None => {
+                        let run = upstreams.resolve(&text);
+                        return run.inspect_err(|fault| self.blame(fault, None, ""));
+                    }
+                }
+            }
+        };
+        group
+            .map(|group| group.begin(b"", None))
+            .ok_or(Fault::NoCandidate)
     }
 
     fn encode(&mut self, desk: &mut Desk) -> Result<(usize, usize), Fault> {

@@ -20,13 +20,13 @@ use crate::buffer::memory::Memory;
 use crate::config::Config;
 use crate::http::date::HttpDate;
 use crate::ops::accesslog::AccessLogs;
-use crate::upstream::Rotation;
+use crate::upstream::Upstreams;
 
 /// What all threads share. Made once, before they start, and never dropped.
 pub struct Shared {
     pub config: &'static Config,
     pub memory: &'static Memory,
-    pub rotation: Rotation,
+    pub upstreams: Upstreams,
     pub logs: AccessLogs,
 }
 

@@ -163,6 +163,7 @@ impl Place {
             ipv6only: ipv6only.unwrap_or(true),
             mode: mode.unwrap_or(DEFAULT_MODE),
             group,
+            proxy_protocol: false,
             names: NameTable {
                 default: self.default.unwrap_or(self.first),
                 ..self.names

@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use crate::config::access::AccessRules;
 use crate::config::address::{Address, Destination};
+use crate::config::content::{Content, InternalRedirect, NextUpstream, Root};
+use crate::config::group::{Balance, Group, GroupServer};
 use crate::config::{
-    Client, Config, Handler, Location, Pass, PathInfo, Scgi, Server, Target, TempPath,
+    Client, Config, Handler, Location, Match, Pass, PathInfo, Scgi, Server, TempPath,
 };
 use crate::scgi::request::Params;
 
@@ -55,7 +57,7 @@ pub fn resolve(tree: &Tree, demo_socket: &Path, remarks: &mut Remarks) -> Config
         tree,
         demo_socket,
         remarks,
-        targets: Vec::new(),
+        groups: Vec::new(),
     };
     resolver.check_demo();
     let servers: Vec<Server> = tree
@@ -64,12 +66,13 @@ pub fn resolve(tree: &Tree, demo_socket: &Path, remarks: &mut Remarks) -> Config
         .map(|server| resolver.server(server))
         .collect();
     resolver.check_something_served(&servers);
-    let targets = std::mem::take(&mut resolver.targets);
+    let groups = std::mem::take(&mut resolver.groups);
     Config {
         process: process::process(&tree.http.settings, remarks),
         listens: listens::listens(tree, remarks),
         servers,
-        targets,
+        groups,
+        maps: Vec::new(),
     }
 }
 
@@ -77,7 +80,7 @@ struct Resolver<'a> {
     tree: &'a Tree,
     demo_socket: &'a Path,
     remarks: &'a mut Remarks,
-    targets: Vec<Target>,
+    groups: Vec<Group>,
 }
 
 impl<'a> Resolver<'a> {
@@ -121,6 +124,9 @@ impl<'a> Resolver<'a> {
             client_max_header_size: chain.or(|s| &s.client_max_header_size, 32 << 10),
             underscores: chain.or(|s| &s.underscores, false),
             client: client(&chain),
+            content: content(&chain),
+            answer: None,
+            real_ip: None,
             locations: server
                 .locations
                 .iter()
@@ -139,7 +145,10 @@ impl<'a> Resolver<'a> {
         }
         Location {
             matching: location.matching.clone(),
-            handler: pass.map_or(Handler::None, |pass| {
+            internal: matches!(location.matching, Match::Named(_)),
+            adds_slash: false,
+            content: content(&chain),
+            handler: pass.map_or(Handler::Files, |pass| {
                 Handler::Scgi(Box::new(scgi(&chain, pass, sizes, self.remarks)))
             }),
             access: AccessRules {
@@ -198,15 +207,35 @@ impl<'a> Resolver<'a> {
         text: String,
         addresses: impl FnOnce() -> Result<Vec<Address>, String>,
     ) -> Pass {
-        if let Some(index) = self.targets.iter().position(|target| target.text == text) {
-            return Pass::Target(index);
+        if let Some(index) = self.groups.iter().position(|group| group.name == text) {
+            return Pass::Group(index);
         }
         let addresses = addresses().unwrap_or_else(|why| {
             self.remarks.error(complain("pass", Some(&text), &why));
             Vec::new()
         });
-        self.targets.push(Target { text, addresses });
-        Pass::Target(self.targets.len() - 1)
+        let server = GroupServer {
+            destination: Destination::Name(text.clone(), 0),
+            text: text.clone(),
+            addresses,
+            weight: 1,
+            max_conns: 0,
+            max_fails: 1,
+            fail_timeout: Duration::from_secs(10),
+            slow_start: Duration::ZERO,
+            backup: false,
+            down: false,
+            resolve: false,
+            route: None,
+        };
+        self.groups.push(Group {
+            name: text,
+            implicit: true,
+            servers: vec![server],
+            balance: Balance::RoundRobin,
+            sticky: None,
+        });
+        Pass::Group(self.groups.len() - 1)
     }
 }
 
@@ -246,11 +275,22 @@ fn client(chain: &Chain) -> Client {
         keepalive_requests: chain.or(|s| &s.keepalive_requests, 1000),
         limit_rate: chain.or(|s| &s.client_limit_rate, None),
         limit_rate_after: chain.or(|s| &s.client_limit_rate_after, None),
-        root: chain.get(|s| &s.root).cloned(),
         temp: chain
             .get(|s| &s.temp_path)
             .cloned()
             .unwrap_or_else(default_temp),
+    }
+}
+
+fn content(chain: &Chain) -> Content {
+    Content {
+        root: chain.get(|s| &s.root).map(|dir| Root {
+            dir: dir.clone(),
+            alias: false,
+        }),
+        error_pages: Vec::new(),
+        add_headers: Vec::new(),
+        default_type: "text/plain".into(),
     }
 }
 
@@ -293,6 +333,15 @@ fn scgi(chain: &Chain, pass: Pass, sizes: Sizes, remarks: &mut Remarks) -> Scgi 
         hidden: hidden(chain),
         ignore: chain.or(|s| &s.ignore, Default::default()),
         ignore_client_abort: chain.or(|s| &s.ignore_client_abort, false),
+        next_upstream: NextUpstream::default(),
+        next_upstream_tries: 0,
+        next_upstream_timeout: Duration::ZERO,
+        connection_drop: None,
+        intercept_errors: false,
+        force_ranges: false,
+        internal_redirect: InternalRedirect::Off,
+        sendfile: None,
+        store: None,
     }
 }
 

@@ -15,7 +15,10 @@ use std::time::Duration;
 fn a_name_stands_for_all_its_addresses() {
     let c = config(&["--pass", "localhost:9000"]);
     let expected = |a: &Address| matches!(a, Address::Inet(addr) if addr.port() == 9000 && addr.ip().is_loopback());
-    assert!(!c.targets[0].addresses.is_empty() && c.targets[0].addresses.iter().all(expected));
+    assert!(
+        !c.groups[0].servers[0].addresses.is_empty()
+            && c.groups[0].servers[0].addresses.iter().all(expected)
+    );
 }
 
 #[test]
@@ -137,9 +140,7 @@ fn client_settings_reach_the_server_and_the_location() {
         (2, 3)
     );
     assert!(client.keepalive_timeout.is_zero() && server.client.keepalive_timeout.is_zero());
-    assert!(
-        client.limit_rate.is_some() && client.limit_rate_after.is_some() && client.root.is_some()
-    );
+    assert!(client.limit_rate.is_some() && client.limit_rate_after.is_some());
     assert_eq!(client.temp.levels, vec![1, 2]);
 }
 
@@ -303,7 +304,7 @@ fn discarded_outer_params_are_warned_of() {
 #[test]
 fn a_location_without_a_pass_is_warned_of() {
     let (c, warnings) = ok(&["--location", "/", P, "--location", "/no", "--deny", "all"]);
-    assert!(matches!(location(&c, 0, 1).handler, Handler::None));
+    assert!(matches!(location(&c, 0, 1).handler, Handler::Files));
     assert_eq!(
         warnings,
         vec!["--location '/no': has no --pass: requests are answered with 404"]
@@ -321,10 +322,10 @@ fn the_demo_takes_the_place_of_a_pass() {
     let c = config(&["--demo"]);
     assert!(c.process.demo);
     assert_eq!(
-        c.targets[0].addresses,
+        c.groups[0].servers[0].addresses,
         vec![Address::Unix("/run/demo.sock".into())]
     );
-    assert!(matches!(scgi(location(&c, 0, 0)).pass, Pass::Target(0)));
+    assert!(matches!(scgi(location(&c, 0, 0)).pass, Pass::Group(0)));
     config(&["--demo", "--location", "/a", "--location", "/b"]);
     assert!(error(&["--demo", P]).contains("--demo: does not go together with --pass"));
     assert!(
@@ -337,7 +338,7 @@ fn the_demo_takes_the_place_of_a_pass() {
 fn a_pass_may_be_a_template() {
     let c = config(&["--pass", "unix:/run/$host.sock"]);
     assert!(matches!(&scgi(location(&c, 0, 0)).pass, Pass::Template(_)));
-    assert!(c.targets.is_empty());
+    assert!(c.groups.is_empty());
     assert!(error(&["--pass", "$nope:1"]).contains("unknown variable"));
 }
 

@@ -56,7 +56,7 @@ fn location(config: &Config, server: usize, index: usize) -> &Location {
 fn scgi(location: &Location) -> &Scgi {
     match &location.handler {
         Handler::Scgi(scgi) => scgi,
-        Handler::None => panic!("no --pass"),
+        _ => panic!("no --pass"),
     }
 }
 
@@ -70,7 +70,7 @@ fn one(args: &[&str]) -> Scgi {
     let mut config = config(&args);
     match config.servers.remove(0).locations.remove(0).handler {
         Handler::Scgi(scgi) => *scgi,
-        Handler::None => panic!("no --pass"),
+        _ => panic!("no --pass"),
     }
 }
 

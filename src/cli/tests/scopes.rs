@@ -11,7 +11,7 @@ use crate::config::address::ListenAddress;
 fn an_address_alone_is_enough() {
     let c = config(&["--pass", "unix:/app"]);
     assert_eq!(
-        (c.servers.len(), c.listens.len(), c.targets.len()),
+        (c.servers.len(), c.listens.len(), c.groups.len()),
         (1, 1, 1)
     );
     assert_eq!(
@@ -22,8 +22,11 @@ fn an_address_alone_is_enough() {
     assert_eq!(c.servers[0].name, "");
     let l = location(&c, 0, 0);
     assert_eq!(l.matching, Match::Prefix("/".into()));
-    assert!(matches!(scgi(l).pass, Pass::Target(0)));
-    assert_eq!(c.targets[0].addresses, vec![Address::Unix("/app".into())]);
+    assert!(matches!(scgi(l).pass, Pass::Group(0)));
+    assert_eq!(
+        c.groups[0].servers[0].addresses,
+        vec![Address::Unix("/app".into())]
+    );
     assert_eq!(
         (
             c.process.workers,
@@ -93,7 +96,7 @@ fn position_is_scope() {
         (c.servers[0].name.as_str(), c.servers[1].name.as_str()),
         ("a", "b")
     );
-    assert_eq!(c.targets.len(), 2, "equal targets share an entry");
+    assert_eq!(c.groups.len(), 2, "equal targets share an entry");
     assert_eq!(c.listens.len(), 1, "servers share an address");
     let names = &c.listens[0].names;
     assert_eq!(

@@ -120,7 +120,10 @@ impl Values for Facts<'_> {
             Var::Connection => put_count(out, self.conn.id),
             Var::ConnectionRequests => put_count(out, self.requests.into()),
             Var::ContentLength => self.put_content_length(out),
-            Var::ContentType => put_some(out, self.request.and_then(|r| r.field("content-type"))),
+            Var::ContentType => {
+                let request = self.request.filter(|request| !request.is_bodyless());
+                put_some(out, request.and_then(|r| r.field("content-type")))
+            }
             Var::Cookie(name) => self.put_cookie(name, out),
             Var::Date => put_with(out, |out| Civil::utc(self.wall).put_http(out)),
             Var::DocumentRoot => self.put_document_root(out),
@@ -138,9 +141,8 @@ impl Values for Facts<'_> {
                 },
             ),
             Var::Msec => put_with(out, |out| put_seconds(out, since_epoch(self.wall))),
-            Var::DocumentUri | Var::OriginalUri | Var::Uri => {
-                put_some(out, self.request.map(Request::path))
-            }
+            Var::DocumentUri | Var::Uri => put_some(out, self.request.map(Request::path)),
+            Var::OriginalUri => put_some(out, self.request.map(Request::original_path)),
             Var::Pid => put_count(out, std::process::id().into()),
             Var::RealpathRoot => self.put_realpath_root(out),
             Var::RemoteAddr => self.put_remote_addr(out),
@@ -216,11 +218,14 @@ impl<'a> Facts<'a> {
             Handler::Scgi(scgi) => {
                 paths::split(&scgi.path_info, &location.matching, self.request?.path())
             }
-            Handler::None => None,
+            Handler::Files | Handler::Return(_) | Handler::Status { .. } => None,
         }
     }
 
     fn put_content_length(&self, out: &mut Vec<u8>) -> bool {
+        if self.request.is_some_and(Request::is_bodyless) {
+            return false;
+        }
         let length = match self.request.map(Request::framing) {
             Some(Framing::Length(length)) => Some(length),
             Some(Framing::Chunked) => self.body_length,
@@ -329,12 +334,12 @@ impl<'a> Facts<'a> {
     fn put_document_root(&self, out: &mut Vec<u8>) -> bool {
         let Some(root) = self
             .location
-            .and_then(|location| location.client.root.as_ref())
+            .and_then(|location| location.content.root.as_ref())
         else {
             return false;
         };
         let start = out.len();
-        root.render(&Rootless(self), out);
+        root.dir.render(&Rootless(self), out);
         while out.len() > start + 1 && out.ends_with(b"/") {
             out.pop();
         }

@@ -1,11 +1,18 @@
 use super::*;
-use crate::config::{AccessLog, Client, Listen, Match, Process, Target, TempPath};
+use crate::config::content::{Content, Root};
+use crate::config::{AccessLog, Client, Listen, Match, Process, TempPath};
 use crate::template::Template;
 
 /// A configuration with a server of this name and a location with this root.
 fn config(name: &str, root: Option<&str>) -> Config {
     let second = Duration::from_secs(1);
-    let root = root.map(|text| Template::parse(text, &|_| None).expect("a test template"));
+    let content = Content {
+        root: root.map(|text| Root {
+            dir: Template::parse(text, &|_| None).expect("a test template"),
+            alias: false,
+        }),
+        ..Content::default()
+    };
     let client = Client {
         max_body_size: 0,
         body_buffer_size: 0,
@@ -15,7 +22,6 @@ fn config(name: &str, root: Option<&str>) -> Config {
         keepalive_requests: 1,
         limit_rate: None,
         limit_rate_after: None,
-        root,
         temp: TempPath {
             dir: "/tmp".into(),
             levels: Vec::new(),
@@ -23,9 +29,12 @@ fn config(name: &str, root: Option<&str>) -> Config {
     };
     let location = Location {
         matching: Match::Prefix("/".into()),
-        handler: Handler::None,
+        handler: Handler::Files,
         access: Default::default(),
         client: client.clone(),
+        content: content.clone(),
+        internal: false,
+        adds_slash: false,
     };
     let server = Server {
         name: name.into(),
@@ -33,6 +42,9 @@ fn config(name: &str, root: Option<&str>) -> Config {
         client_max_header_size: 8192,
         underscores: false,
         client,
+        content,
+        answer: None,
+        real_ip: None,
         locations: vec![location],
     };
     Config {
@@ -48,10 +60,12 @@ fn config(name: &str, root: Option<&str>) -> Config {
             shutdown_timeout: second,
             demo: false,
             hostname: "router".into(),
+            resolve_interval: second,
         },
         listens: Vec::<Listen>::new(),
         servers: vec![server],
-        targets: Vec::<Target>::new(),
+        groups: Vec::new(),
+        maps: Vec::new(),
     }
 }
 

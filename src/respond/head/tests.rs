@@ -5,6 +5,7 @@ mod properties;
 use std::time::Duration;
 
 use super::*;
+use crate::config::content::{InternalRedirect, NextUpstream};
 use crate::config::{Ignore, Pass, PathInfo};
 use crate::scgi::request::Params;
 use crate::scgi::response::{Parsed, parse};
@@ -44,7 +45,7 @@ fn settings(hidden: &[&str]) -> Scgi {
     let mut hidden: Vec<String> = hidden.iter().map(|name| name.to_string()).collect();
     hidden.sort_unstable();
     Scgi {
-        pass: Pass::Target(0),
+        pass: Pass::Group(0),
         bind: None,
         socket_keepalive: false,
         socket_rcvbuf: 0,
@@ -67,6 +68,15 @@ fn settings(hidden: &[&str]) -> Scgi {
         hidden,
         ignore: Ignore::default(),
         ignore_client_abort: false,
+        next_upstream: NextUpstream::default(),
+        next_upstream_tries: 0,
+        next_upstream_timeout: Duration::ZERO,
+        connection_drop: None,
+        intercept_errors: false,
+        force_ranges: false,
+        internal_redirect: InternalRedirect::Off,
+        sendfile: None,
+        store: None,
     }
 }
 

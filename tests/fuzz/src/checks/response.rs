@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::shown;
+use crate::config::content::{InternalRedirect, NextUpstream};
 use crate::config::{Ignore, Pass, PathInfo, Scgi};
 use crate::http::fields::is_token;
 use crate::respond::head::{Ask, Framing, translate};
@@ -197,7 +198,7 @@ fn settings() -> Scgi {
         "x-accel-redirect",
     ];
     Scgi {
-        pass: Pass::Target(0),
+        pass: Pass::Group(0),
         bind: None,
         socket_keepalive: false,
         socket_rcvbuf: 0,
@@ -220,5 +221,14 @@ fn settings() -> Scgi {
         hidden: hidden.map(str::to_owned).to_vec(),
         ignore: Ignore::default(),
         ignore_client_abort: false,
+        next_upstream: NextUpstream::default(),
+        next_upstream_tries: 0,
+        next_upstream_timeout: Duration::ZERO,
+        connection_drop: None,
+        intercept_errors: false,
+        force_ranges: false,
+        internal_redirect: InternalRedirect::Off,
+        sendfile: None,
+        store: None,
     }
 }
