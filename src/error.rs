@@ -113,6 +113,12 @@ pub enum Fault {
     ClientBody(&'static str),
     /// No candidate address fits the family of the bind address.
     NoCandidate,
+    /// No server of the group can be selected: all are down, at their limit, or have been tried.
+    NoServer,
+    /// The server has left its group meanwhile (`--connection-drop`).
+    Dropped,
+    /// The system refused a socket (T22): nothing that another server could mend.
+    System(io::Error),
 }
 
 impl Fault {
@@ -127,29 +133,34 @@ impl Fault {
             | Fault::HeadTooLarge { .. }
             | Fault::CutShort { .. }
             | Fault::BadChunk(_)
-            | Fault::NoCandidate => 502,
+            | Fault::NoCandidate
+            | Fault::NoServer
+            | Fault::Dropped => 502,
             Fault::ParamsTooLarge { .. } => 431,
             Fault::Memory => 503,
             Fault::ParamNul { ours: false, .. } | Fault::ClientBody(_) => 400,
-            Fault::ParamNul { ours: true, .. } | Fault::Spool(_) => 500,
+            Fault::ParamNul { ours: true, .. } | Fault::Spool(_) | Fault::System(_) => 500,
             Fault::Client(gone) => gone.status(),
         }
     }
 
-    /// Whether another server may be tried as far as the kind of fault goes (conditions `error` and `timeout`).
+    /// Whether the fault is held against the server it came from.
     pub fn is_server_fault(&self) -> bool {
         match self {
-            Fault::Resolve(_)
-            | Fault::Io(..)
+            Fault::Io(..)
             | Fault::Timeout(_)
             | Fault::QueueFull
             | Fault::NoHead { .. }
             | Fault::BadHead(_)
             | Fault::HeadTooLarge { .. }
             | Fault::CutShort { .. }
-            | Fault::BadChunk(_)
-            | Fault::NoCandidate => true,
-            Fault::ParamsTooLarge { .. }
+            | Fault::BadChunk(_) => true,
+            Fault::Resolve(_)
+            | Fault::NoCandidate
+            | Fault::NoServer
+            | Fault::Dropped
+            | Fault::System(_)
+            | Fault::ParamsTooLarge { .. }
             | Fault::ParamNul { .. }
             | Fault::Spool(_)
             | Fault::Memory
@@ -162,7 +173,7 @@ impl Fault {
     pub fn cause(&self) -> &'static str {
         match self {
             Fault::Resolve(_) => "RESOLVE",
-            Fault::Io(_, error) | Fault::Spool(error) => errno_name(error),
+            Fault::Io(_, error) | Fault::Spool(error) | Fault::System(error) => errno_name(error),
             Fault::QueueFull => "EAGAIN",
             Fault::Timeout(Phase::Connect) => "CONNECT_TIMEOUT",
             Fault::Timeout(Phase::Send) => "SEND_TIMEOUT",
@@ -178,6 +189,8 @@ impl Fault {
             Fault::Client(_) => "CLIENT",
             Fault::ClientBody(_) => "BODY",
             Fault::NoCandidate => "BIND_FAMILY",
+            Fault::NoServer => "NO_SERVER",
+            Fault::Dropped => "DROPPED",
         }
     }
 }
@@ -301,6 +314,9 @@ impl fmt::Display for Described<'_> {
             Fault::Memory => write!(f, "the system has no memory for a buffer"),
             Fault::Client(gone) => write!(f, "{}", gone.phrase()),
             Fault::ClientBody(why) => write!(f, "request body: {why}"),
+            Fault::NoServer => write!(f, "no server of the group can be selected"),
+            Fault::Dropped => write!(f, "the server has left its group (--connection-drop)"),
+            Fault::System(error) => write!(f, "socket: {error} [{}]", errno_name(error)),
             Fault::NoCandidate => {
                 write!(
                     f,

@@ -187,6 +187,13 @@ impl NextUpstream {
     }
 }
 
+impl ErrorPage {
+    /// A named location gets the request as it is, with its body.
+    pub fn keeps_body(&self) -> bool {
+        matches!(self.target, PageTarget::Named(_))
+    }
+}
+
 impl Default for Content {
     fn default() -> Content {
         Content {

@@ -15,8 +15,9 @@ use crate::scgi::request::Params;
 use crate::template::Template;
 use access::AccessRules;
 use address::{BindAddress, ListenAddress};
+pub use content::Content;
 use content::{
-    Content, InternalRedirect, Map, NextUpstream, RealIp, Return, SendFile, StoreSettings,
+    InternalRedirect, Map, NextUpstream, RealIp, Return, SendFile, StoreSettings,
 };
 use group::Group;
 use names::NameTable;

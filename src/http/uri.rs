@@ -93,3 +93,17 @@ fn remove_dots(decoded: &[u8]) -> Result<Vec<u8>, Reject> {
     }
     Ok(out)
 }
+
+/// Appends a decoded path as it stands in a URI (RFC 3986 3.3): what could end it, or be taken for something else by anybody,
+/// is percent-encoded, a backslash among it.
+pub fn encode(path: &[u8], out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    for &byte in path {
+        if byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@".contains(&byte) {
+            out.push(byte);
+        } else {
+            let (high, low) = (usize::from(byte >> 4), usize::from(byte & 15));
+            out.extend_from_slice(&[b'%', DIGITS[high], DIGITS[low]]);
+        }
+    }
+}

@@ -28,6 +28,8 @@ pub struct Plan {
     pub stream: bool,
     /// X-Accel-Limit-Rate, in bytes a second; `Some(0)` switches the limit off.
     pub limit_rate: Option<u64>,
+    /// The part of the body that goes to the client; `None`: all.
+    pub window: Option<Window>,
 }
 
 /// How a body is framed for the client.
@@ -50,27 +52,64 @@ pub struct Ask<'a> {
     pub date: &'a str,
 }
 
+/// What the gateway adds to an application's response, or says in its place. Empty for most.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Extras<'a> {
+    /// The status of an error page (S29).
+    pub status: Option<u16>,
+    /// Whole lines: added fields, cookies, fields of an earlier response.
+    pub lines: &'a [u8],
+    /// The part of the body that the client gets (`--force-ranges`).
+    pub window: Option<Window>,
+    /// Ranges of this response can be asked for, whatever the application says.
+    pub ranges: bool,
+}
+
+/// A part of a body of `size` bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    pub from: u64,
+    pub len: u64,
+    pub size: u64,
+}
+
 /// Room for what is added to the application's fields: status line, Server, Date, framing, Connection.
 const OWN_ROOM: usize = 224;
 
 /// Writes the client's response head to `out` and says what follows.
-pub fn translate(head: &Head, settings: &Scgi, ask: &Ask<'_>, out: &mut Vec<u8>) -> Plan {
-    let (framing, announced) = frame(head, ask);
+pub fn translate(
+    head: &Head,
+    settings: &Scgi,
+    ask: &Ask<'_>,
+    extras: &Extras<'_>,
+    out: &mut Vec<u8>,
+) -> Plan {
+    let status = match extras.window {
+        Some(_) => 206,
+        None => extras.status.unwrap_or(head.status()),
+    };
+    let (framing, announced) = frame(head, status, extras.window, ask);
     let wishes = Wishes::read(head, settings);
     let plan = Plan {
-        status: head.status(),
+        status,
         framing,
         length: head.length(),
-        bodyless: ask.is_head || is_bodyless(head.status()),
+        bodyless: ask.is_head || is_bodyless(head.status()) || is_bodyless(status),
         keep_alive: ask.keep_alive && framing != Framing::UntilClose,
         buffering: wishes.buffering.unwrap_or(settings.buffering),
         stream: wishes.stream,
         limit_rate: wishes.limit_rate,
+        window: extras.window,
     };
-    out.reserve(head.size() + OWN_ROOM);
-    write_status_line(plan.status, head.reason(), out);
+    out.reserve(head.size() + extras.lines.len() + OWN_ROOM);
+    let reason = head.reason().filter(|_| status == head.status());
+    write_status_line(status, reason, out);
     write_server_and_date(head, settings, ask.date, out);
     for (known, name, value) in head.known_fields() {
+        let ours = extras.ranges && is_about_ranges(name);
+        if ours {
+            continue;
+        }
         write_field(
             plan.status,
             settings,
@@ -79,32 +118,47 @@ pub fn translate(head: &Head, settings: &Scgi, ask: &Ask<'_>, out: &mut Vec<u8>)
             out,
         );
     }
+    out.extend_from_slice(extras.lines);
+    if extras.ranges {
+        push_field(b"Accept-Ranges", b"bytes", out);
+    }
+    if let Some(window) = extras.window {
+        let last = window.from + window.len.saturating_sub(1);
+        let range = format!("bytes {}-{last}/{}", window.from, window.size);
+        push_field(b"Content-Range", range.as_bytes(), out);
+    }
     write_framing(announced, out);
     write_connection(plan.keep_alive, ask.minor_version, out);
     out.extend_from_slice(b"\r\n");
     plan
 }
 
+/// Fields that say what the gateway says itself when it serves ranges of a response (S33).
+fn is_about_ranges(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"accept-ranges") || name.eq_ignore_ascii_case(b"content-range")
+}
+
 /// Writes the head of a response that the gateway makes itself, with a body of `body_len` bytes of `content_type`.
-/// `fields` go between; they must be clean, and none of those that are written here.
+/// `fields`, then the whole `lines`, go between; they must be clean, and none of those that are written here.
 pub fn own(
     status: u16,
-    content_type: Option<&str>,
+    content_type: Option<&[u8]>,
     body_len: u64,
-    fields: &[(&str, &[u8])],
+    (fields, lines): (&[(&str, &[u8])], &[u8]),
     ask: &Ask<'_>,
     out: &mut Vec<u8>,
 ) {
-    out.reserve(OWN_ROOM);
+    out.reserve(OWN_ROOM + lines.len());
     write_status_line(status, None, out);
     push_field(b"Server", SERVER, out);
     push_field(b"Date", ask.date.as_bytes(), out);
     if let Some(content_type) = content_type.filter(|_| !is_bodyless(status)) {
-        push_field(b"Content-Type", content_type.as_bytes(), out);
+        push_field(b"Content-Type", content_type, out);
     }
     for (name, value) in fields {
         push_field(name.as_bytes(), value, out);
     }
+    out.extend_from_slice(lines);
     write_framing(length_line(status, Announced::Length(body_len)), out);
     write_connection(ask.keep_alive, ask.minor_version, out);
     out.extend_from_slice(b"\r\n");
@@ -127,14 +181,24 @@ enum Announced {
 }
 
 /// How the body is framed, and what the head says about it.
-fn frame(head: &Head, ask: &Ask<'_>) -> (Framing, Announced) {
-    if is_bodyless(head.status()) {
-        return (
-            Framing::Length(0),
-            length_line(head.status(), Announced::Nothing),
-        );
+fn frame(
+    head: &Head,
+    status: u16,
+    window: Option<Window>,
+    ask: &Ask<'_>,
+) -> (Framing, Announced) {
+    if is_bodyless(status) {
+        return (Framing::Length(0), length_line(status, Announced::Nothing));
     }
-    match (head.length(), ask.is_head) {
+    if is_bodyless(head.status()) {
+        // The status of an error page stands for a response that has no body.
+        return (Framing::Length(0), Announced::Length(0));
+    }
+    let length = match window {
+        Some(window) => Length::Known(window.len),
+        None => head.length(),
+    };
+    match (length, ask.is_head) {
         (Length::Known(length), true) => (Framing::Length(0), Announced::Length(length)),
         // RFC 9110 8.6 and 9.3.2: what a GET would say may be left out where it is not known without the body.
         (_, true) => (Framing::Length(0), Announced::Nothing),
@@ -274,7 +338,7 @@ fn write_connection(keep_alive: bool, minor_version: u8, out: &mut Vec<u8>) {
 }
 
 /// Whether `name` is among the sorted, lowercased names in `hidden`.
-fn is_hidden(hidden: &[String], name: &[u8]) -> bool {
+pub(super) fn is_hidden(hidden: &[String], name: &[u8]) -> bool {
     let lowered = |byte: &u8| byte.to_ascii_lowercase();
     hidden
         .binary_search_by(|have| have.bytes().cmp(name.iter().map(lowered)))

@@ -16,6 +16,8 @@ pub struct Page<'a> {
     pub retry_after: Option<u32>,
     /// Fields that belong to this status: Allow, Location, WWW-Authenticate. Names and values are clean.
     pub fields: &'a [(&'a str, &'a [u8])],
+    /// Further ones, as whole lines.
+    pub lines: &'a [u8],
     pub keep_alive: bool,
     /// 0 or 1.
     pub minor_version: u8,
@@ -70,9 +72,9 @@ impl Page<'_> {
         };
         head::own(
             self.status,
-            Some(content_type),
+            Some(content_type.as_bytes()),
             body_len as u64,
-            &fields,
+            (&fields, self.lines),
             &ask,
             out,
         );
@@ -200,6 +202,7 @@ mod tests {
         cause: Some("ENOENT"),
         retry_after: None,
         fields: &[],
+        lines: &[],
         keep_alive: true,
         minor_version: 1,
         is_head: false,

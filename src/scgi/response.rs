@@ -23,7 +23,6 @@ pub struct Head {
     dropped: Vec<String>,
     length: Length,
     status: u16,
-    #[cfg(any(test, fuzzing))]
     had_status: bool,
 }
 
@@ -125,7 +124,6 @@ impl Head {
         self.length
     }
 
-    #[cfg(any(test, fuzzing))]
     /// The first value of a field; case-insensitive.
     pub fn field(&self, name: &str) -> Option<&[u8]> {
         self.fields()
@@ -145,7 +143,6 @@ impl Head {
             .map(|field| (field.known, self.slice(field.name), self.slice(field.value)))
     }
 
-    #[cfg(any(test, fuzzing))]
     /// Whether Status or a status line was present (else 200 or 302 by R4).
     pub fn had_status(&self) -> bool {
         self.had_status
@@ -299,8 +296,7 @@ impl Parts {
                 (false, None) => Length::UntilClose,
             },
             status,
-            #[cfg(any(test, fuzzing))]
-            had_status: given.is_some(),
+                    had_status: given.is_some(),
         }
     }
 }

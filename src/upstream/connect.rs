@@ -29,7 +29,7 @@ pub struct Connection {
 /// Opens a connection to `address`. `gone` says whether the exchange is to end.
 ///
 /// # Errors
-/// [`Fault::Io`] in phase Bind or Connect, [`Fault::Timeout`], [`Fault::QueueFull`], or [`Fault::Client`].
+/// [`Fault::System`], [`Fault::Io`] in phase Bind or Connect, [`Fault::Timeout`], [`Fault::QueueFull`], or [`Fault::Client`].
 pub fn connect(
     address: &Address,
     bind: Option<(BindAddress, bool)>,
@@ -41,7 +41,7 @@ pub fn connect(
         Address::Unix(path) => (Domain::UNIX, SockAddr::unix(path).map_err(failed)?),
         Address::Inet(addr) => (Domain::for_address(*addr), SockAddr::from(*addr)),
     };
-    let socket = Socket::new(domain, Type::STREAM, None).map_err(failed)?;
+    let socket = Socket::new(domain, Type::STREAM, None).map_err(Fault::System)?;
     set_options(&socket, domain, settings);
     if let (Some((from, transparent)), Address::Inet(_)) = (bind, address) {
         bind_to(&socket, from, transparent).map_err(|e| Fault::Io(Phase::Bind, e))?;

@@ -85,7 +85,7 @@ fn run(head: &str, settings: &Scgi, ask: &Ask<'_>) -> (Plan, String) {
         panic!("refused: {head:?}")
     };
     let mut out = Vec::new();
-    let plan = translate(&head, settings, ask, &mut out);
+    let plan = translate(&head, settings, ask, &Extras::default(), &mut out);
     (plan, String::from_utf8(out).expect("the tables are UTF-8"))
 }
 
@@ -125,6 +125,7 @@ fn a_whole_head_looks_like_this() {
         buffering: true,
         stream: false,
         limit_rate: None,
+        window: None,
     };
     assert_eq!(plan, want);
 }
@@ -469,9 +470,9 @@ fn our_own_heads_are_framed_the_same_way() {
         let mut out = b"before".to_vec();
         own(
             status,
-            Some("text/plain"),
+            Some(b"text/plain"),
             3,
-            &[("Allow", b"GET")],
+            (&[("Allow", b"GET")], b""),
             ask,
             &mut out,
         );

@@ -57,7 +57,7 @@ fn whatever_the_application_sends_the_client_gets_one_well_formed_head() {
         if let Ok(Parsed::Done(head, _)) = parse(&bytes, &mut 0) {
             let mut out = Vec::new();
             let ask = [GET, HEAD, OLD, LAST][roll(4)];
-            let plan = translate(&head, &settings, &ask, &mut out);
+            let plan = translate(&head, &settings, &ask, &Extras::default(), &mut out);
             check_wire(&out, plan.status);
             accepted += 1;
         }
@@ -83,7 +83,7 @@ fn time_of_one_response_head() {
         let Ok(Parsed::Done(head, _)) = parse(std::hint::black_box(head), &mut 0) else {
             panic!("refused")
         };
-        std::hint::black_box(translate(&head, &settings, &GET, &mut out));
+        std::hint::black_box(translate(&head, &settings, &GET, &Extras::default(), &mut out));
     }
     println!(
         "one response head: {} ns, {} bytes",

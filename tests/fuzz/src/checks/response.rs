@@ -6,7 +6,7 @@ use super::shown;
 use crate::config::content::{InternalRedirect, NextUpstream};
 use crate::config::{Ignore, Pass, PathInfo, Scgi};
 use crate::http::fields::is_token;
-use crate::respond::head::{Ask, Framing, translate};
+use crate::respond::head::{Ask, Extras, Framing, translate};
 use crate::scgi::request::Params;
 use crate::scgi::response::{Head, HeadError, Length, Parsed, parse};
 
@@ -86,7 +86,7 @@ fn accepted(head: &Head, sent: &[u8]) {
 
 fn reaches_the_client(head: &Head, settings: &Scgi, ask: &Ask<'_>) {
     let mut out = b"before".to_vec();
-    let plan = translate(head, settings, ask, &mut out);
+    let plan = translate(head, settings, ask, &Extras::default(), &mut out);
     let wire = out.strip_prefix(b"before").expect("what was there stays");
     let client = Client::read(wire);
     assert_eq!((client.status, plan.status), (head.status(), head.status()));

@@ -1,0 +1,248 @@
+//! The course of one request through the locations: where it is, who answers there, and where redirects inside the gateway
+//! send it. Pure; the front begins it, a worker may go on with it.
+
+use std::net::IpAddr;
+
+use crate::config::content::{ErrorPage, PageStatus, Return};
+use crate::config::{Config, Content, Handler, Listen, Location, Match, Scgi, Server};
+use crate::http::request::Request;
+use crate::http::uri;
+
+/// Redirects inside the gateway that one request may go through (S18).
+const REDIRECTS: u8 = 10;
+
+/// Who answers.
+#[derive(Debug, Clone, Copy)]
+pub enum Action {
+    /// The application.
+    Scgi(&'static Scgi),
+    /// A file of the location.
+    Files,
+    Return(&'static Return),
+    Status {
+        writable: bool,
+    },
+    /// A redirect to the path with a slash at its end (K20).
+    Slash,
+    /// `OPTIONS *`, which is about the server as a whole (RFC 9110 9.3.7).
+    Options,
+    /// We, with this status.
+    Refuse(u16),
+}
+
+/// Where a request is. Owned by whoever has the request.
+#[derive(Debug)]
+pub struct Course {
+    pub server: &'static Server,
+    /// `None`: the path belongs to no location.
+    pub location: Option<&'static Location>,
+    pub action: Action,
+    left: u8,
+    /// The status that the client gets, whatever the target of an error page says.
+    pub status: Option<u16>,
+    /// That status where it is the original error's: if its page can not be had, a plain page of it is sent.
+    pub original: Option<u16>,
+    /// An error page is being made: an error of it is answered plainly (S30).
+    pub in_error: bool,
+    /// What the response that sent the request here said for the final one.
+    pub carried: Carried,
+}
+
+/// Fields of an earlier response that go along with the final one (S14, S26). Empty in nearly every course.
+#[derive(Debug, Default)]
+pub struct Carried {
+    pub content_type: Option<Vec<u8>>,
+    /// Other fields, as whole lines.
+    pub lines: Vec<u8>,
+    /// X-Accel-Limit-Rate, in bytes a second.
+    pub limit_rate: Option<u64>,
+}
+
+impl Carried {
+    /// Adds a line. Name and value are clean.
+    pub fn push(&mut self, name: &[u8], value: &[u8]) {
+        for part in [name, b": ", value, b"\r\n"] {
+            self.lines.extend_from_slice(part);
+        }
+    }
+}
+
+/// Where a redirect inside the gateway leads to.
+#[derive(Debug, Clone, Copy)]
+pub enum Target<'a> {
+    /// A path, percent-encoded, and perhaps a query.
+    Uri(&'a [u8]),
+    /// `@name`: method, path and body stay.
+    Named(&'a [u8]),
+}
+
+impl<'a> Target<'a> {
+    /// A text is a name when it begins with `@` (S11).
+    pub fn of(text: &'a [u8]) -> Target<'a> {
+        if text.first() == Some(&b'@') {
+            Target::Named(text)
+        } else {
+            Target::Uri(text)
+        }
+    }
+}
+
+impl Course {
+    /// Finds server and location of a request that has just come, and applies the access rules. `client` is `None` on a Unix
+    /// socket. `None`: the listen address has no server.
+    pub fn begin(
+        config: &'static Config,
+        listen: &Listen,
+        request: &Request,
+        client: Option<IpAddr>,
+    ) -> Option<Course> {
+        let server = config.servers.get(listen.names.find(request.host()))?;
+        let mut course = Course {
+            server,
+            location: None,
+            action: Action::Options,
+            left: REDIRECTS,
+            status: None,
+            original: None,
+            in_error: false,
+            carried: Carried::default(),
+        };
+        if let Some(answer) = &server.answer {
+            course.action = Action::Return(answer);
+        } else if !request.is_options_asterisk() {
+            course.arrive(request.path(), client, false);
+        }
+        Some(course)
+    }
+
+    /// Settings about content that hold here.
+    pub fn content(&self) -> &'static Content {
+        self.location
+            .map_or(&self.server.content, |location| &location.content)
+    }
+
+    fn arrive(&mut self, path: &[u8], client: Option<IpAddr>, inside: bool) {
+        if let Some(location) = slash_location(self.server, path) {
+            self.enter(location, client, inside);
+            if !matches!(self.action, Action::Refuse(_)) {
+                self.action = Action::Slash;
+            }
+            return;
+        }
+        match self.server.find(path) {
+            Some(location) => self.enter(location, client, inside),
+            None => {
+                self.location = None;
+                self.action = Action::Refuse(404);
+            }
+        }
+    }
+
+    fn enter(&mut self, location: &'static Location, client: Option<IpAddr>, inside: bool) {
+        self.location = Some(location);
+        self.action = if location.internal && !inside {
+            Action::Refuse(404)
+        } else if !location.access.allows(client) {
+            Action::Refuse(403)
+        } else {
+            match &location.handler {
+                Handler::Scgi(scgi) => Action::Scgi(scgi),
+                Handler::Files => Action::Files,
+                Handler::Return(answer) => Action::Return(answer),
+                Handler::Status { writable } => Action::Status {
+                    writable: *writable,
+                },
+            }
+        };
+    }
+
+    /// Sends the request elsewhere inside the gateway.
+    ///
+    /// # Errors
+    /// The status that answers instead, and why: the budget is used up (500), or the target is none (404, or 500 for a name).
+    pub fn redirect(
+        &mut self,
+        target: Target<'_>,
+        request: &mut Request,
+        client: Option<IpAddr>,
+    ) -> Result<(), (u16, &'static str)> {
+        self.left = self
+            .left
+            .checked_sub(1)
+            .ok_or((500, "more than 10 redirects inside the gateway"))?;
+        match target {
+            Target::Named(name) => {
+                let is_it = |location: &&Location| matches!(&location.matching, Match::Named(n) if n.as_bytes() == name);
+                let found = self.server.locations.iter().find(is_it);
+                let location = found.ok_or((500, "there is no such named location"))?;
+                // The name is where it goes on; path, query and method stay as they are.
+                self.enter(location, client, true);
+            }
+            Target::Uri(text) => {
+                let (path, query) = local_uri(text)?;
+                request.redirect(&path, query, false);
+                self.arrive(&path, client, true);
+            }
+        }
+        Ok(())
+    }
+
+    /// The error page for a status, unless one is being made already.
+    pub fn error_page(&self, status: u16) -> Option<&'static ErrorPage> {
+        if self.in_error {
+            return None;
+        }
+        self.content().error_page(status)
+    }
+
+    /// From now on an error page is being made: notes the status that the client gets (S29).
+    pub fn begin_error(&mut self, page: &ErrorPage, status: u16) {
+        self.in_error = true;
+        self.original = (page.status == PageStatus::Keep).then_some(status);
+        self.status = match page.status {
+            PageStatus::Keep => Some(status),
+            PageStatus::Set(status) => Some(status),
+            PageStatus::Target => None,
+        };
+    }
+}
+
+/// The prefix location that the path lacks only a slash for, unless a location of just this path goes first (K20).
+fn slash_location(server: &'static Server, path: &[u8]) -> Option<&'static Location> {
+    let wants_slash = |location: &&Location| match &location.matching {
+        Match::Prefix(prefix) if location.adds_slash => {
+            prefix.as_bytes().strip_suffix(b"/") == Some(path)
+        }
+        _ => false,
+    };
+    let found = server.locations.iter().find(wants_slash)?;
+    let is_path = |location: &Location| match &location.matching {
+        Match::Prefix(text) | Match::Exact(text) => text.as_bytes() == path,
+        Match::Named(_) => false,
+    };
+    (!server.locations.iter().any(is_path)).then_some(found)
+}
+
+/// Path and query of a local URI (S12): decoded, normal, and without a `..` segment, which no honest target has.
+fn local_uri(text: &[u8]) -> Result<(Vec<u8>, Option<&[u8]>), (u16, &'static str)> {
+    let wrong = (404, "the target of the redirect is no local URI");
+    let text = text.split(|&b| b == b'#').next().unwrap_or_default();
+    let (path, query) = match text.iter().position(|&b| b == b'?') {
+        Some(at) => (
+            text.get(..at).unwrap_or_default(),
+            Some(text.get(at + 1..).unwrap_or_default()),
+        ),
+        None => (text, None),
+    };
+    let decoded = uri::decode(path).map_err(|_| wrong)?;
+    if decoded.split(|&b| b == b'/').any(|segment| segment == b"..") {
+        return Err(wrong);
+    }
+    // A query goes into parameters and log lines as it is; what no client could have sent is refused.
+    let odd = |byte: &u8| *byte <= b' ' || *byte == 0x7f;
+    if query.is_some_and(|query| query.iter().any(odd)) {
+        return Err(wrong);
+    }
+    let normal = uri::normalise(path).map_err(|_| wrong)?;
+    Ok((normal.unwrap_or_else(|| path.to_vec()), query))
+}

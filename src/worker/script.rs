@@ -1,0 +1,310 @@
+//! The script of one exchange: asks the application, follows where its response or its failure leads, and ends.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use super::exchange::Exchange;
+use super::report::{self, Record};
+use super::send::Body;
+use super::{Desk, Shared};
+use crate::config::address::Address;
+use crate::error::{Fault, Gone};
+use crate::http::date::HttpDate;
+use crate::ops::vars::{Facts, Try};
+use crate::respond::course::Action;
+use crate::respond::head::Framing;
+use crate::respond::local::{Around, Reason, Settled};
+use crate::respond::reply::Reply;
+use crate::scgi::response::Head;
+use crate::sink::{After, Ending, Pace, Then};
+use crate::template::Template;
+use crate::units;
+
+/// An exchange as it goes on.
+pub(super) struct Script<'a> {
+    pub(super) exchange: &'a mut Exchange,
+    pub(super) shared: &'static Shared,
+    pub(super) wall: SystemTime,
+    pub(super) tries: Vec<Try>,
+    /// The next try begins a new pass: the request has been sent elsewhere inside the gateway (V25).
+    pub(super) new_pass: bool,
+    /// The body has begun to go to a server as it came: it can not be sent again.
+    pub(super) body_gone: bool,
+    /// The status the client got, or will get.
+    pub(super) status: u16,
+    /// Bytes of the response head for the client.
+    pub(super) head_len: usize,
+    /// Something of a response has been given to the sink.
+    pub(super) begun: bool,
+    /// The response ended early.
+    pub(super) cut: bool,
+    /// How the response that has begun is framed.
+    pub(super) framing: Option<Framing>,
+    /// The head of the application's last response, kept for variables.
+    pub(super) head: Option<Head>,
+    /// The client's head, kept for the access log.
+    pub(super) sent_head: Vec<u8>,
+    /// The exchange goes on without its client: `--ignore-client-abort`, or its response is being stored.
+    pub(super) protected: bool,
+}
+
+/// What one pass through an application came to.
+pub(super) enum Passed {
+    /// The response has been given to the sink.
+    Done(Then),
+    /// The course leads elsewhere.
+    Elsewhere,
+}
+
+impl<'a> Script<'a> {
+    pub(super) fn new(exchange: &'a mut Exchange, shared: &'static Shared) -> Script<'a> {
+        Script {
+            exchange,
+            shared,
+            wall: SystemTime::now(),
+            tries: Vec::new(),
+            new_pass: false,
+            body_gone: false,
+            status: 0,
+            head_len: 0,
+            begun: false,
+            cut: false,
+            framing: None,
+            head: None,
+            sent_head: Vec::new(),
+            protected: false,
+        }
+    }
+
+    pub(super) fn run(mut self, desk: &mut Desk) {
+        let mut reason = Reason::default();
+        let then = loop {
+            let date = desk.date(self.wall);
+            match self.settle(reason, &date) {
+                Settled::Scgi(scgi) => {
+                    reason = Reason::default();
+                    match self.pass(scgi, desk) {
+                        Ok(Passed::Done(then)) => break then,
+                        Ok(Passed::Elsewhere) => {}
+                        Err(fault) => match self.fail(&fault) {
+                            Some(then) => break then,
+                            None => reason.cause = Some(fault.cause()),
+                        },
+                    }
+                    self.new_pass = !self.tries.is_empty();
+                }
+                Settled::Reply(reply) => break self.reply(&reply),
+                Settled::Silence => break Then::Close,
+                Settled::Status { .. } => {
+                    log::error!("{}: the status page is not reached by redirects", self.prefix(None));
+                    self.exchange.course.action = Action::Refuse(404);
+                }
+            }
+        };
+        self.end(then);
+    }
+
+    fn settle(&mut self, reason: Reason, date: &HttpDate) -> Settled {
+        let keep_alive = self.keep_alive()
+            // What went wrong may have gone wrong with the framing (T39).
+            && !matches!(self.exchange.course.action, Action::Refuse(400 | 500));
+        let head = self.head.as_ref();
+        let upstream = |name: &str| report::joined(head?.fields(), name);
+        let exchange = &mut *self.exchange;
+        let around = Around {
+            config: self.shared.config,
+            conn: &exchange.conn,
+            requests: exchange.requests,
+            body_length: Some(exchange.body.len()),
+            started: exchange.started,
+            now: Instant::now(),
+            wall: self.wall,
+            tries: &self.tries,
+            upstream: &upstream,
+            keep_alive,
+            date: date.as_str(),
+        };
+        around.settle(&mut exchange.request, &mut exchange.course, reason)
+    }
+
+    /// Whether the connection can be kept: request and settings allow it, and nothing of the request is unread.
+    pub(super) fn keep_alive(&self) -> bool {
+        let unread = matches!(self.exchange.body, Body::Stream { rest, .. } if rest > 0);
+        self.exchange.keep_alive && !unread
+    }
+
+    /// What becomes of the client after a fault: where a response has begun, a visible cut; where the client has left, nothing;
+    /// else the course goes on with the status of the fault.
+    fn fail(&mut self, fault: &Fault) -> Option<Then> {
+        if self.begun {
+            // Whatever still waits is sent; then the missing end shows. Without framing only a reset does.
+            self.cut = true;
+            return Some(match self.framing {
+                Some(Framing::UntilClose) => Then::Reset,
+                _ => Then::Close,
+            });
+        }
+        self.status = fault.status();
+        self.sent_head = Vec::new();
+        self.exchange.sink.set_pace(None);
+        if matches!(fault, Fault::Client(gone) if *gone != Gone::BodyTimeout) {
+            return Some(Then::Close);
+        }
+        self.refuse(self.status);
+        None
+    }
+
+    /// The course goes on with an error of this status. An error page that would need the body again is not to be had once
+    /// the body has gone by.
+    pub(super) fn refuse(&mut self, status: u16) {
+        let course = &mut self.exchange.course;
+        let named = course.error_page(status).is_some_and(|page| page.keeps_body());
+        course.in_error |= named && self.body_gone;
+        course.action = Action::Refuse(status);
+    }
+
+    /// Gives a whole response of our own to the sink.
+    pub(super) fn reply(&mut self, reply: &Reply) -> Then {
+        self.status = reply.status;
+        self.head_len = reply.head.len();
+        if self.shared.keeps_tries {
+            self.sent_head.clone_from(&reply.head);
+        }
+        self.set_pace(None);
+        self.begun = true;
+        self.exchange.sink.reply(reply);
+        if reply.keep_alive { Then::Keep } else { Then::Close }
+    }
+
+    /// Sets the pace of the response that is about to begin. `asked`: X-Accel-Limit-Rate of it.
+    pub(super) fn set_pace(&mut self, asked: Option<u64>) {
+        let client = self.exchange.client();
+        let carried = self.exchange.course.carried.limit_rate;
+        let rate = asked.or(carried).unwrap_or_else(|| {
+            let template = client.limit_rate.as_ref();
+            self.rate(template, "--client-limit-rate", units::rate)
+        });
+        if rate > 0 {
+            let template = client.limit_rate_after.as_ref();
+            self.exchange.sink.set_pace(Some(Pace {
+                rate,
+                after: self.rate(template, "--client-limit-rate-after", units::size),
+                start: Instant::now(),
+            }));
+        }
+    }
+
+    /// Leaves the connection to the front, and the access log's line to whoever sends the last byte.
+    fn end(self, then: Then) {
+        if self.exchange.finished {
+            return;
+        }
+        let after = self.after(|_| {});
+        self.exchange.sink.finish(Ending { then, after });
+        self.exchange.finished = true;
+    }
+
+    /// Counts the response and writes the access log's line, when the last byte is out. `complete` adds what the tries do not
+    /// say yet.
+    pub(super) fn after(&self, complete: impl FnOnce(&mut [Try])) -> Option<After> {
+        if self.shared.logs.is_empty() {
+            return None;
+        }
+        let exchange = &*self.exchange;
+        let mut tries = self.tries.clone();
+        complete(&mut tries);
+        let record = Record {
+            shared: self.shared,
+            conn: Arc::clone(&exchange.conn),
+            requests: exchange.requests,
+            request: Some(exchange.request.clone()),
+            server: Some(exchange.course.server),
+            location: exchange.course.location,
+            body_length: Some(exchange.body.len()),
+            started: exchange.started,
+            status: self.status,
+            head_len: self.head_len,
+            tries,
+            head: self.head.clone(),
+            sent_head: self.sent_head.clone(),
+            whole: !self.cut,
+        };
+        Some(Box::new(move |ended| record.write(ended)))
+    }
+
+    /// A fault that follows from the client's leaving is the client's.
+    pub(super) fn settle_fault(&self, fault: Fault) -> Fault {
+        self.left().map_or(fault, Fault::Client)
+    }
+
+    /// Why the exchange is to end, unless it goes on without its client.
+    pub(super) fn left(&self) -> Option<Gone> {
+        self.exchange.sink.gone().filter(|_| !self.protected)
+    }
+
+    /// From now on the exchange goes on without its client, or does not.
+    pub(super) fn protect(&mut self, protected: bool) {
+        if self.protected != protected {
+            self.protected = protected;
+            self.exchange.sink.set_protected(protected);
+        }
+    }
+
+    /// A rate or size that a template gives; what can not be read means no limit, and is logged.
+    pub(super) fn rate(
+        &self,
+        template: Option<&Template>,
+        flag: &str,
+        parse: impl Fn(&str) -> Result<u64, &'static str>,
+    ) -> u64 {
+        let Some(template) = template else { return 0 };
+        let text = self.render(template);
+        if text.is_empty() {
+            return 0;
+        }
+        let text = String::from_utf8_lossy(&text);
+        parse(&text).unwrap_or_else(|why| {
+            log::warn!("{}: {flag} \"{text}\": {why}; no limit", self.prefix(None));
+            0
+        })
+    }
+
+    pub(super) fn render(&self, template: &Template) -> Vec<u8> {
+        let mut text = Vec::new();
+        self.with_facts(0, &|_| None, |facts| template.render(facts, &mut text));
+        text
+    }
+
+    /// What is known now, for templates. `upstream` gives the fields of the application's response.
+    pub(super) fn with_facts<T>(
+        &self,
+        status: u16,
+        upstream: &dyn Fn(&str) -> Option<Vec<u8>>,
+        use_them: impl FnOnce(&Facts<'_>) -> T,
+    ) -> T {
+        let exchange = &*self.exchange;
+        let around = Around {
+            config: self.shared.config,
+            conn: &exchange.conn,
+            requests: exchange.requests,
+            body_length: Some(exchange.body.len()),
+            started: exchange.started,
+            now: exchange.started,
+            wall: self.wall,
+            tries: &self.tries,
+            upstream,
+            keep_alive: false,
+            date: "",
+        };
+        use_them(&around.facts(&exchange.request, &exchange.course, status))
+    }
+
+    pub(super) fn blame(&self, fault: &Fault, address: Option<&Address>, next: &str) {
+        report::fault(&self.prefix(address), fault, address, next);
+    }
+
+    /// Who and what a log line is about.
+    pub(super) fn prefix(&self, address: Option<&Address>) -> String {
+        report::prefix(self.exchange, address)
+    }
+}

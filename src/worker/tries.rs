@@ -1,0 +1,293 @@
+//! One pass through the servers of a group: which are tried, what follows from each try.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use super::Desk;
+use super::attempt::Heard;
+use super::retry::{Condition, Situation, Verdict, judge, status_counts};
+use super::script::{Passed, Script};
+use super::send::Body;
+use crate::config::address::{Address, BindAddress, bind_address};
+use crate::config::group::{Balance, Sticky};
+use crate::config::{BindTo, Pass, Scgi};
+use crate::error::Fault;
+use crate::scgi::request::EncodeError;
+use crate::upstream::groups::{Group, Picked, Run};
+
+/// What all tries of a pass have in common.
+pub(super) struct Plan {
+    pub(super) scgi: &'static Scgi,
+    pub(super) bind: Option<(BindAddress, bool)>,
+    /// Where the encoded request begins on the desk, and the bytes of its block.
+    pub(super) params: (usize, usize),
+}
+
+/// The servers of a pass, and how far it has come.
+struct Tour {
+    run: Run,
+    /// From which address servers must be reached.
+    from: Option<IpAddr>,
+    began: Instant,
+    tries: usize,
+    /// There is but one server: that no other is left goes without saying.
+    single: bool,
+}
+
+impl Script<'_> {
+    /// Asks the servers of the location's group in turn, until one has answered or no other may be tried.
+    pub(super) fn pass(&mut self, scgi: &'static Scgi, desk: &mut Desk) -> Result<Passed, Fault> {
+        self.protect(scgi.ignore_client_abort);
+        if let Some(gone) = self.left() {
+            // It left while the request was queued: an application that forks for each connection is spared one.
+            let fault = Fault::Client(gone);
+            self.blame(&fault, None, "");
+            return Err(fault);
+        }
+        let bind = self.bind_address(scgi);
+        desk.request.clear();
+        let params = self.encode(scgi, desk)?;
+        let plan = Plan { scgi, bind, params };
+        let mut tour = self.begin_tour(&plan)?;
+        let mut next = tour.run.next(tour.from, tour.began);
+        while let Some(server) = next {
+            tour.tries += 1;
+            let heard = match self.attempt(&plan, &server, desk) {
+                Ok(heard) => heard,
+                Err(fault) => {
+                    next = self.after_fault(fault, &plan, &server, &mut tour)?;
+                    continue;
+                }
+            };
+            let status = heard.head.status();
+            if scgi.next_upstream.lists(status) {
+                let condition = Condition::Status(status);
+                let verdict = self.judge(condition, &plan, &tour, true);
+                let other = match verdict {
+                    Verdict::Next => tour.run.next(tour.from, Instant::now()),
+                    Verdict::Stop(_) => None,
+                };
+                if status_counts(status) {
+                    server.failed(&format!("status {status}"), Instant::now());
+                }
+                if other.is_some() {
+                    self.say_status(status, &server, other.as_ref());
+                    self.account(&heard, &server);
+                    next = other;
+                    continue;
+                }
+            }
+            return self.conclude(heard, &plan, &server, desk);
+        }
+        let fault = if tour.run.fits_any(tour.from) {
+            Fault::NoServer
+        } else {
+            Fault::NoCandidate
+        };
+        self.no_server(&plan, &fault);
+        Err(fault)
+    }
+
+    /// The next server after a fault, if there is one and it may be tried.
+    fn after_fault(
+        &mut self,
+        fault: Fault,
+        plan: &Plan,
+        server: &Picked,
+        tour: &mut Tour,
+    ) -> Result<Option<Picked>, Fault> {
+        let now = Instant::now();
+        if fault.is_server_fault() {
+            server.failed(fault.cause(), now);
+        }
+        let begun = self.begun_sending;
+        let verdict = self.judge(Condition::of(&fault), plan, tour, begun);
+        let next = match verdict {
+            Verdict::Next => tour.run.next(tour.from, now),
+            Verdict::Stop(_) => None,
+        };
+        let address = Some(server.address());
+        match (&next, verdict) {
+            (Some(other), _) => {
+                self.blame(&fault, address, &format!("; trying {}", other.address()));
+                Ok(next)
+            }
+            (None, Verdict::Stop(why)) => {
+                self.blame(&fault, address, if tour.single { "" } else { why });
+                Err(fault)
+            }
+            (None, Verdict::Next) => {
+                let why = if tour.single {
+                    ""
+                } else {
+                    "; no other server is left"
+                };
+                self.blame(&fault, address, why);
+                Err(fault)
+            }
+        }
+    }
+
+    fn judge(&self, condition: Condition, plan: &Plan, tour: &Tour, begun: bool) -> Verdict {
+        let settings = &plan.scgi.next_upstream;
+        let situation = Situation {
+            tries: tour.tries,
+            max_tries: plan.scgi.next_upstream_tries,
+            elapsed: tour.began.elapsed(),
+            timeout: plan.scgi.next_upstream_timeout,
+            begun,
+            idempotent: self.exchange.request.method_is_idempotent(),
+            replayable: !self.body_gone,
+        };
+        judge(condition, settings, &situation)
+    }
+
+    fn say_status(&self, status: u16, server: &Picked, next: Option<&Picked>) {
+        let prefix = self.prefix(Some(server.address()));
+        match next {
+            Some(next) => log::warn!("{prefix}: status {status}; trying {}", next.address()),
+            None => log::warn!("{prefix}: status {status}; passed on"),
+        }
+    }
+
+    /// The attempt is over; its server's counters get what it came to.
+    pub(super) fn account(&self, heard: &Heard, server: &Picked) {
+        server.account(
+            heard.head.status(),
+            heard.sent.bytes,
+            heard.incoming.received,
+            heard.begin.elapsed(),
+        );
+    }
+
+    /// No server could be chosen (T9): the lists of `$upstream_…` variables name the group (V15).
+    fn no_server(&mut self, plan: &Plan, fault: &Fault) {
+        let name = match &plan.scgi.pass {
+            Pass::Group(index) => self.shared.config.groups.get(*index).map(|g| g.name.clone()),
+            Pass::Template(template) => {
+                Some(String::from_utf8_lossy(&self.render(template)).into_owned())
+            }
+        };
+        let name = name.unwrap_or_default();
+        let prefix = self.prefix(None);
+        log::error!("{prefix}, group {name}: {}", fault.described());
+        self.begin_try(&name);
+        if let Some(attempt) = self.tries.last_mut() {
+            attempt.status = fault.status();
+        }
+    }
+
+    fn encode(&mut self, scgi: &Scgi, desk: &mut Desk) -> Result<(usize, usize), Fault> {
+        let request = &self.exchange.request;
+        let bodyless = !scgi.pass_request_body || request.is_bodyless();
+        let length = if bodyless {
+            0
+        } else {
+            self.exchange.body.len()
+        };
+        let result = self.with_facts(0, &|_| None, |facts| {
+            scgi.params.encode(request, facts, length, &mut desk.request)
+        });
+        match result {
+            Ok(encoded) => Ok((encoded.start, encoded.block)),
+            Err(error) => {
+                let fault = match error {
+                    EncodeError::TooLarge { size, max } => Fault::ParamsTooLarge { size, max },
+                    EncodeError::Nul(name) => Fault::ParamNul {
+                        ours: scgi.params.list().iter().any(|param| param.name == name),
+                        name: name.into(),
+                    },
+                };
+                self.blame(&fault, None, "");
+                Err(fault)
+            }
+        }
+    }
+
+    /// The servers that this pass may ask.
+    fn begin_tour(&mut self, plan: &Plan) -> Result<Tour, Fault> {
+        let upstreams = &self.shared.upstreams;
+        let text;
+        let group = match &plan.scgi.pass {
+            Pass::Group(index) => upstreams.group(*index),
+            Pass::Template(template) => {
+                text = String::from_utf8_lossy(&self.render(template)).into_owned();
+                upstreams.named(&text)
+            }
+        };
+        let (run, single) = match (group, &plan.scgi.pass) {
+            (Some(group), _) => {
+                self.group = Some(group.config);
+                (self.begin_run(group), group.config.servers.len() < 2)
+            }
+            (None, Pass::Template(template)) => {
+                let text = self.render(template);
+                let run = upstreams.resolve(&String::from_utf8_lossy(&text));
+                (run.inspect_err(|fault| self.blame(fault, None, ""))?, true)
+            }
+            (None, Pass::Group(_)) => return Err(Fault::NoServer),
+        };
+        Ok(Tour {
+            run,
+            from: plan.bind.map(|(from, _)| from.ip),
+            began: Instant::now(),
+            tries: 0,
+            single,
+        })
+    }
+
+    fn begin_run(&self, group: &Group) -> Run {
+        let key = match &group.config.balance {
+            Balance::Hash { key, .. } => self.render(key),
+            Balance::IpHash => self.client_bytes(),
+            _ => Vec::new(),
+        };
+        let sticky = match &group.config.sticky {
+            None => None,
+            Some(Sticky::Cookie(cookie)) => self.cookie(&cookie.name),
+            Some(Sticky::Route(templates)) => templates
+                .iter()
+                .map(|template| self.render(template))
+                .find(|id| !id.is_empty()),
+        };
+        let sticky = sticky.map(|id| String::from_utf8_lossy(&id).into_owned());
+        group.begin(&key, sticky.as_deref())
+    }
+
+    /// The client's address in binary, for `ip_hash`; empty on a Unix socket.
+    fn client_bytes(&self) -> Vec<u8> {
+        match self.exchange.conn.remote.map(|r| r.ip().to_canonical()) {
+            Some(IpAddr::V4(ip)) => ip.octets().to_vec(),
+            Some(IpAddr::V6(ip)) => ip.octets().to_vec(),
+            None => Vec::new(),
+        }
+    }
+
+    fn cookie(&self, name: &str) -> Option<Vec<u8>> {
+        let fields = self.exchange.request.fields_named("cookie");
+        let mut found = fields.filter_map(|field| crate::ops::vars::cookie(field, name));
+        found.next().map(<[u8]>::to_vec)
+    }
+
+    /// The source address of upstream connections, as far as settings and the request give one (K13, K14).
+    fn bind_address(&self, scgi: &Scgi) -> Option<(BindAddress, bool)> {
+        let bind = scgi.bind.as_ref()?;
+        let address = match &bind.address {
+            BindTo::Fixed(address) => *address,
+            BindTo::Template(template) => {
+                let text = self.render(template);
+                if text.is_empty() {
+                    return None;
+                }
+                match bind_address(&String::from_utf8_lossy(&text)) {
+                    Ok(address) => address,
+                    Err(why) => {
+                        log::warn!("{}: --bind: {why}; not bound", self.prefix(None));
+                        return None;
+                    }
+                }
+            }
+        };
+        Some((address, bind.transparent))
+    }
+}
