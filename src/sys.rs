@@ -3,8 +3,10 @@
 #![allow(unsafe_code)]
 
 mod accounts;
+mod files;
 
 pub use accounts::*;
+pub use files::*;
 
 use std::ffi::CString;
 use std::fs::File;

@@ -33,7 +33,6 @@ impl HttpDate {
     }
 }
 
-#[cfg(any(test, fuzzing))]
 /// Seconds since the start of 1970 in UTC, of a date in any of the three forms; `None` where it is none, or before 1970.
 pub fn parse(text: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(text).ok()?;

@@ -8,7 +8,7 @@ use super::course::{Action, Course, Target};
 use super::files::{self, Found};
 use super::head::{Ask, is_bodyless, own};
 use super::page::{Page, wants_json};
-use super::reply::{self, Part, Reply};
+use super::reply::{Answer, Manner, Reply, file_reply};
 use crate::config::content::{AddHeader, ErrorPage, PageStatus, PageTarget, Return};
 use crate::config::{Config, Scgi};
 use crate::http::request::Request;
@@ -38,12 +38,14 @@ pub struct Around<'a> {
 }
 
 /// Why a plain page is sent, where it is the original error's.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Reason {
     /// A short code for the operator.
     pub cause: Option<&'static str>,
     /// Seconds.
     pub retry_after: Option<u32>,
+    /// A field that belongs to the status: Allow, Content-Range.
+    pub field: Option<(&'static str, Vec<u8>)>,
 }
 
 /// What a course came to.
@@ -96,8 +98,12 @@ impl<'a> Around<'a> {
     }
 
     /// Follows the course until an application is to be asked, or an answer stands.
-    pub fn settle(&self, request: &mut Request, course: &mut Course, reason: Reason) -> Settled {
-        let mut reason = reason;
+    pub fn settle(
+        &self,
+        request: &mut Request,
+        course: &mut Course,
+        mut reason: Reason,
+    ) -> Settled {
         loop {
             let status = match course.action {
                 Action::Scgi(scgi) => return Settled::Scgi(scgi),
@@ -112,7 +118,10 @@ impl<'a> Around<'a> {
                 },
                 Action::Files => match self.file(request, course) {
                     Ok(reply) => return Settled::Reply(reply),
-                    Err(status) => status,
+                    Err((status, why)) => {
+                        reason = why;
+                        status
+                    }
                 },
             };
             match course.error_page(status) {
@@ -120,7 +129,7 @@ impl<'a> Around<'a> {
                     Some(reply) => return Settled::Reply(reply),
                     None => reason = Reason::default(),
                 },
-                None => return Settled::Reply(self.page(status, reason, &[], request, course)),
+                None => return Settled::Reply(self.page(status, &reason, request, course)),
             }
         }
     }
@@ -162,19 +171,17 @@ impl<'a> Around<'a> {
     fn page(
         &self,
         status: u16,
-        reason: Reason,
-        fields: &[(&str, &[u8])],
+        reason: &Reason,
         request: &Request,
         course: &Course,
     ) -> Reply {
         let status = course.original.unwrap_or(status);
-        let mut fields = fields.to_vec();
-        if status == 405 {
-            let allow: &[u8] = match course.action {
-                Action::Files => b"GET, HEAD",
-                _ => ALLOW,
-            };
-            fields.push(("Allow", allow));
+        let field = reason.field.as_ref();
+        let mut fields = Vec::new();
+        match field {
+            Some((name, value)) => fields.push((*name, value.as_slice())),
+            None if status == 405 => fields.push(("Allow", ALLOW)),
+            None => {}
         }
         let lines = self.lines(status, request, course);
         let page = Page {
@@ -192,7 +199,7 @@ impl<'a> Around<'a> {
         let mut head = Vec::new();
         let body = page.write(&mut head);
         let body = head.split_off(head.len().saturating_sub(body));
-        Reply::bytes(status, head, body)
+        Reply::bytes(status, head, body, self.keep_alive)
     }
 
     fn options(&self, request: &Request, course: &Course) -> Reply {
@@ -200,16 +207,20 @@ impl<'a> Around<'a> {
         let mut head = Vec::new();
         let fields: &[(&str, &[u8])] = &[("Allow", ALLOW)];
         own(204, None, 0, (fields, &lines), &self.ask(request), &mut head);
-        Reply::bytes(204, head, Vec::new())
+        Reply::bytes(204, head, Vec::new(), self.keep_alive)
     }
 
     /// A redirect of the client. What a header can not hold makes it a plain 500.
     fn moved(&self, status: u16, url: &[u8], request: &Request, course: &Course) -> Reply {
         if url.iter().any(|byte| *byte < b' ' || *byte == 0x7f) {
             log::error!("redirect to \"{}\": control bytes", url.escape_ascii());
-            return self.page(500, Reason::default(), &[], request, course);
+            return self.page(500, &Reason::default(), request, course);
         }
-        self.page(status, Reason::default(), &[("Location", url)], request, course)
+        let reason = Reason {
+            field: Some(("Location", url.to_vec())),
+            ..Reason::default()
+        };
+        self.page(status, &reason, request, course)
     }
 
     /// The path with a slash at its end, and the query. Relative to the host: the client knows best how it reached us, and
@@ -244,64 +255,72 @@ impl<'a> Around<'a> {
             status,
             Some(content_type),
             text.len() as u64,
-            (&[], &lines),
+            (&[], lines.as_slice()),
             &self.ask(request),
             &mut head,
         );
         if request.is_head() || is_bodyless(status) {
             text.clear();
         }
-        Some(Reply::bytes(status, head, text))
+        Some(Reply::bytes(status, head, text, self.keep_alive))
     }
 
     /// A file of the location.
-    fn file(&self, request: &Request, course: &Course) -> Result<Reply, u16> {
-        let Some(location) = course.location else {
-            return Err(404);
-        };
-        let Some(root) = &location.content.root else {
-            return Err(404);
-        };
-        if !matches!(request.method(), "GET" | "HEAD") {
-            return Err(405);
-        }
+    fn file(&self, request: &Request, course: &Course) -> Result<Reply, (u16, Reason)> {
+        let none = || (404, Reason::default());
+        let location = course.location.ok_or_else(none)?;
+        let root = location.content.root.as_ref().ok_or_else(none)?;
         let facts = self.facts(request, course, 0);
         let place = files::place(root, &location.matching, request.path(), &facts);
-        match files::find(&place, request.path()) {
-            Found::File(file) => Ok(self.file_reply(file, request.path(), request, course)),
+        let place = place.ok_or_else(none)?;
+        match files::find(&place) {
+            Found::File(file) => self.file_reply(file, course.status, request, course),
             Found::Directory => Ok(self.slash(request, course)),
             Found::Status(status, why) => {
                 log::info!(
-                    "connection {}, \"{}\": {why}: {status}",
+                    "connection {}, \"{}\": {}: {why}: {status}",
                     self.conn.id,
-                    request.line().escape_ascii()
+                    request.line().escape_ascii(),
+                    place.path().display()
                 );
-                Err(status)
+                Err((status, Reason::default()))
             }
         }
     }
 
-    /// The response that an open file makes. `name` tells its media type.
+    /// The response that an open file makes. `status`: it stands in for something of that status.
+    ///
+    /// # Errors
+    /// The status that refuses it (405, 412, 416), and the field that belongs to that.
     pub fn file_reply(
         &self,
         file: files::OpenFile,
-        name: &[u8],
+        status: Option<u16>,
         request: &Request,
         course: &Course,
-    ) -> Reply {
-        let lines = |status: u16| self.lines(status, request, course);
-        reply::file(
-            request,
+    ) -> Result<Reply, (u16, Reason)> {
+        let lines = self.lines(status.unwrap_or(200), request, course);
+        let answer = file_reply(
             file,
-            reply::Content {
-                content_type: course.carried.content_type.as_deref(),
+            &Manner {
+                request,
+                ask: &self.ask(request),
                 default_type: &course.content().default_type,
-                name,
+                content_type: course.carried.content_type.as_deref(),
+                extra: &lines,
+                status,
             },
-            course.status,
-            &lines,
-            &self.ask(request),
-        )
+        );
+        match answer {
+            Answer::Reply(reply) => Ok(reply),
+            Answer::Refused(status, field) => {
+                let reason = Reason {
+                    field,
+                    ..Reason::default()
+                };
+                Err((status, reason))
+            }
+        }
     }
 
     /// Fields that go with every response of this course: those of an earlier response, and `--add-header`.
@@ -369,18 +388,6 @@ impl Values for Encoded<'_> {
                 set
             }
             other => self.0.put(other, out),
-        }
-    }
-}
-
-impl Reply {
-    /// A reply with a body in memory.
-    pub fn bytes(status: u16, head: Vec<u8>, body: Vec<u8>) -> Reply {
-        Reply {
-            status,
-            head,
-            body: vec![Part::Bytes(body)],
-            file: None,
         }
     }
 }
