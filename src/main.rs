@@ -139,6 +139,7 @@ fn run(config: &'static Config, warnings: &[String], demo_dir: &Path) -> Result<
         config,
         memory: Box::leak(Box::new(Memory::new(config.process.memory))),
         upstreams: Upstreams::new(config),
+        keeps_tries: !logs.is_empty() || config.evaluates_responses(),
         logs,
     }));
     shared.logs.start();

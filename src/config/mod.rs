@@ -16,9 +16,7 @@ use crate::template::Template;
 use access::AccessRules;
 use address::{BindAddress, ListenAddress};
 pub use content::Content;
-use content::{
-    InternalRedirect, Map, NextUpstream, RealIp, Return, SendFile, StoreSettings,
-};
+use content::{InternalRedirect, Map, NextUpstream, RealIp, Return, SendFile, StoreSettings};
 use group::Group;
 use names::NameTable;
 
@@ -274,6 +272,15 @@ pub struct Ignore {
 }
 
 impl Config {
+    /// Whether templates are evaluated with a response, which may ask how its tries went.
+    pub fn evaluates_responses(&self) -> bool {
+        let asks =
+            |content: &Content| !content.add_headers.is_empty() || !content.error_pages.is_empty();
+        self.servers.iter().any(|server| {
+            asks(&server.content) || server.locations.iter().any(|l| asks(&l.content))
+        })
+    }
+
     /// Whether any location binds upstream connections to addresses that are not of this machine.
     pub fn binds_transparently(&self) -> bool {
         let locations = self.servers.iter().flat_map(|server| &server.locations);

@@ -4,50 +4,32 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::conn::{Conn, Hub, Pending, Phase};
-use crate::config::{Location, Server};
 use crate::http::request::Request;
-use crate::respond::head::{Ask, own};
-use crate::respond::page::{Page, wants_json};
-use crate::sink::{After, Ended, Ending, Then, Turn};
+use crate::respond::course::Course;
+use crate::respond::local::{ALLOW, Around, Reason};
+use crate::respond::page::Page;
+use crate::respond::reply::Reply;
+use crate::sink::{After, Ended, Ending, Pace, Then, Turn};
 use crate::worker::report::Record;
-
-/// The methods we name when asked about the server as a whole.
-const ALLOW: &[u8] = b"GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS";
-
-/// A response of our own.
-pub(super) struct Answer {
-    pub status: u16,
-    pub keep_alive: bool,
-    pub retry_after: Option<u32>,
-    pub cause: Option<&'static str>,
-}
-
-impl Answer {
-    /// A refusal after which the connection is closed.
-    pub fn last(status: u16) -> Answer {
-        Answer {
-            status,
-            keep_alive: false,
-            retry_after: None,
-            cause: None,
-        }
-    }
-}
 
 /// What a request was about, for the page and the log; all `None` for a head that was refused.
 #[derive(Default)]
 pub(super) struct About {
     pub request: Option<Box<Request>>,
-    pub server: Option<&'static Server>,
-    pub location: Option<&'static Location>,
+    pub course: Option<Course>,
 }
 
 impl Conn {
     /// Refuses what is not a request, or came too slowly.
     pub(super) fn refuse(&mut self, status: u16, why: &str, hub: &mut Hub) {
         log::info!("{}: {why}: {status}", self.name());
-        let about = self.about_pending();
-        self.answer(&Answer::last(status), about, hub);
+        match self.about_pending() {
+            About {
+                request: Some(request),
+                course: Some(course),
+            } => self.refuse_request(status, Reason::default(), request, course, hub),
+            _ => self.refuse_plainly(status, hub),
+        }
     }
 
     /// The client left before its request was complete: only the log is told.
@@ -74,66 +56,96 @@ impl Conn {
         }
     }
 
-    pub(super) fn answer_options(
+    /// Sends a whole response, as an exchange of its own.
+    pub(super) fn send_reply(
         &mut self,
+        reply: &Reply,
         request: Box<Request>,
-        server: &'static Server,
-        keep_alive: bool,
+        course: Course,
         hub: &mut Hub,
     ) {
-        let date = hub.desk.date(SystemTime::now());
-        let ask = Ask {
-            is_head: false,
-            minor_version: request.minor_version(),
-            keep_alive,
-            date: date.as_str(),
-        };
+        let pace = self.pace_of(&request, &course, hub);
+        self.sink.begin(Turn::Worker, false, false, false);
+        self.sink.set_pace(pace);
+        self.sink.reply(reply);
         hub.desk.clear();
-        own(204, None, 0, &[("Allow", ALLOW)], &ask, &mut hub.desk.head);
+        hub.desk.head.extend_from_slice(&reply.head);
         let about = About {
             request: Some(request),
-            server: Some(server),
-            location: None,
+            course: Some(course),
         };
-        self.send(about, 204, hub.desk.head.len(), keep_alive, hub);
+        self.end(about, reply.status, reply.head.len(), reply.keep_alive, hub);
     }
 
-    pub(super) fn answer(&mut self, answer: &Answer, about: About, hub: &mut Hub) {
+    fn pace_of(&self, request: &Request, course: &Course, hub: &Hub) -> Option<Pace> {
+        self.client.limit_rate.as_ref()?;
+        let around = self.around("", false, hub);
+        let (rate, after) = around.pace(None, self.client, request, course);
+        (rate > 0).then_some(Pace {
+            rate,
+            after,
+            start: hub.now,
+        })
+    }
+
+    /// What is known of the request besides itself.
+    pub(super) fn around<'a>(&'a self, date: &'a str, keep_alive: bool, hub: &Hub) -> Around<'a> {
+        Around {
+            config: hub.shared.config,
+            conn: &self.info,
+            requests: self.requests,
+            body_length: None,
+            started: self.started,
+            now: hub.now,
+            wall: SystemTime::now(),
+            tries: &[],
+            upstream: &|_| None,
+            keep_alive,
+            date,
+        }
+    }
+
+    /// Refuses what never became a request: a plain page, and the connection ends.
+    fn refuse_plainly(&mut self, status: u16, hub: &mut Hub) {
         let date = hub.desk.date(SystemTime::now());
-        let request = about.request.as_deref();
-        let fields: &[(&str, &[u8])] = match answer.status {
-            405 => &[("Allow", ALLOW)],
-            _ => &[],
-        };
         let page = Page {
-            status: answer.status,
-            cause: answer.cause,
-            retry_after: answer.retry_after,
-            fields,
-            keep_alive: answer.keep_alive,
-            minor_version: request.map_or(1, Request::minor_version),
-            is_head: request.is_some_and(Request::is_head),
+            status,
+            cause: None,
+            retry_after: None,
+            fields: if status == 405 {
+                &[("Allow", ALLOW)]
+            } else {
+                &[]
+            },
+            lines: &[],
+            keep_alive: false,
+            minor_version: 1,
+            is_head: false,
             date: date.as_str(),
-            json: wants_json(request.and_then(|r| r.field("accept"))),
+            json: false,
         };
         hub.desk.clear();
         let body = page.write(&mut hub.desk.head);
         let head_len = hub.desk.head.len().saturating_sub(body);
-        self.send(about, answer.status, head_len, answer.keep_alive, hub);
-    }
-
-    /// Sends what is on the desk, as an exchange of its own.
-    fn send(
-        &mut self,
-        about: About,
-        status: u16,
-        head_len: usize,
-        keep_alive: bool,
-        hub: &mut Hub,
-    ) {
-        let then = if keep_alive { Then::Keep } else { Then::Close };
         self.sink.begin(Turn::Worker, false, false, false);
         self.sink.respond(&hub.desk.head);
+        self.end(About::default(), status, head_len, false, hub);
+    }
+
+    /// Closes the connection without an answer (`--return 444`).
+    pub(super) fn close_silently(&mut self, request: Box<Request>, course: Course, hub: &mut Hub) {
+        hub.desk.clear();
+        self.sink.begin(Turn::Worker, false, false, false);
+        let about = About {
+            request: Some(request),
+            course: Some(course),
+        };
+        self.end(about, 444, 0, false, hub);
+    }
+
+    /// The response has been given to the sink, its head stands on the desk: the exchange is over.
+    fn end(&mut self, about: About, status: u16, head_len: usize, keep_alive: bool, hub: &mut Hub) {
+        let then = if keep_alive { Then::Keep } else { Then::Close };
         let after: Option<After> = if hub.shared.logs.is_empty() {
             None
         } else {
@@ -145,13 +157,14 @@ impl Conn {
     }
 
     pub(super) fn record(&self, about: About, status: u16, head_len: usize, hub: &Hub) -> Record {
+        let course = about.course.as_ref();
         Record {
             shared: hub.shared,
             conn: Arc::clone(&self.info),
             requests: self.requests,
             request: about.request.map(|request| *request),
-            server: Some(about.server.unwrap_or_else(|| self.server(hub))),
-            location: about.location,
+            server: Some(course.map_or_else(|| self.server(hub), |course| course.server)),
+            location: course.and_then(|course| course.location),
             body_length: None,
             started: self.started,
             status,
@@ -175,7 +188,6 @@ impl Conn {
 pub(super) fn about(pending: Pending) -> About {
     About {
         request: Some(pending.request),
-        server: Some(pending.server),
-        location: Some(pending.location),
+        course: Some(pending.course),
     }
 }

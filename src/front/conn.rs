@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use super::intake::BodyIntake;
 use super::timers::{Alarm, Timers};
 use crate::buffer::chain::Spool;
-use crate::config::{Client, Location, Scgi, Server};
+use crate::config::{Client, Server};
 use crate::error::Gone;
 use crate::http::request::Request;
 use crate::ops::vars::ConnInfo;
+use crate::respond::course::Course;
 use crate::sink::{Flushed, Key, Look, Sink, Then, Turn};
 use crate::sys;
 use crate::worker::exchange::Exchange;
@@ -78,9 +79,9 @@ pub enum Phase {
 /// A request that is not handed over yet.
 pub struct Pending {
     pub request: Box<Request>,
-    pub server: &'static Server,
-    pub location: &'static Location,
-    pub scgi: &'static Scgi,
+    pub course: Course,
+    /// The body goes on as it comes (`--request-buffering off`).
+    pub streams: bool,
     /// `None`: it has no body, or it is complete.
     pub intake: Option<BodyIntake>,
     /// `None`: the body is not wanted.

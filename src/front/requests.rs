@@ -2,15 +2,16 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use super::answers::{About, Answer, about};
+use super::answers::{About, about};
 use super::conn::{Conn, Hub, Pending, Phase};
 use super::intake::{BodyIntake, BodyStep};
-use super::route::{Action, Route, route};
 use crate::buffer::chain::Spool;
-use crate::config::{Location, Scgi, Server, TempPath};
+use crate::config::{Scgi, TempPath};
 use crate::http::request::{Reject, Request};
+use crate::respond::course::{Action, Course};
+use crate::respond::local::{Reason, Settled};
 use crate::sink::Turn;
 use crate::worker::exchange::Exchange;
 use crate::worker::send::Body;
@@ -68,47 +69,124 @@ impl Conn {
         let config = hub.shared.config;
         let listen = &config.listens[self.listen];
         let client = self.info.remote.map(|addr| addr.ip());
-        let Some(Route {
-            server,
-            location,
-            action,
-        }) = route(config, listen, &request, client)
-        else {
+        let Some(course) = Course::begin(config, listen, &request, client) else {
             return self.refuse(500, "no server for the listen address", hub);
         };
-        if let Some(location) = location {
-            self.client = &location.client;
-        }
         if request.dropped_fields() > 0 {
             let count = request.dropped_fields();
             log::info!("{}: {count} fields with odd names dropped", self.name());
         }
+        self.follow(request, course, Reason::default(), following, hub);
+    }
+
+    /// Follows the course of a request of which nothing but the head has been taken.
+    fn follow(
+        &mut self,
+        mut request: Box<Request>,
+        mut course: Course,
+        reason: Reason,
+        following: usize,
+        hub: &mut Hub,
+    ) {
         let bodyless = matches!(BodyIntake::new(request.framing(), 0), Ok(None));
+        self.set_client(&course);
         let keep_alive = bodyless && self.may_keep(&request, hub);
-        match action {
-            Action::Options => self.answer_options(request, server, keep_alive, hub),
-            Action::Refuse(status) => {
-                let answer = Answer {
-                    keep_alive,
-                    ..Answer::last(status)
-                };
-                let about = About {
-                    request: Some(request),
-                    server: Some(server),
-                    location,
-                };
-                self.answer(&answer, about, hub);
-            }
-            Action::Scgi(scgi) => {
-                if let Some(location) = location {
-                    self.take_in(request, server, location, scgi, following, hub);
-                }
+        let settled = self.answer_of(&mut request, &mut course, reason, keep_alive, hub);
+        self.set_client(&course);
+        match settled {
+            Settled::Scgi(scgi) => self.take_in(request, course, scgi, following, hub),
+            Settled::Reply(reply) => self.send_reply(&reply, request, course, hub),
+            Settled::Silence => self.close_silently(request, course, hub),
+            Settled::Status { .. } => {
+                course.action = Action::Refuse(404);
+                self.follow(request, course, Reason::default(), following, hub);
             }
         }
     }
 
+    fn answer_of(
+        &self,
+        request: &mut Request,
+        course: &mut Course,
+        reason: Reason,
+        keep_alive: bool,
+        hub: &mut Hub,
+    ) -> Settled {
+        // The usual case needs nothing of what follows.
+        if let Action::Scgi(scgi) = course.action {
+            return Settled::Scgi(scgi);
+        }
+        let date = hub.desk.date(SystemTime::now());
+        let around = self.around(date.as_str(), keep_alive, hub);
+        around.settle(request, course, reason)
+    }
+
+    /// Settings about the client are those of the location that the request is in.
+    fn set_client(&mut self, course: &Course) {
+        self.client = course
+            .location
+            .map_or(&course.server.client, |location| &location.client);
+    }
+
+    /// Refuses a request whose body will not be read any more: the connection ends after the answer. An error page may come
+    /// from an application, but without the body.
+    pub(super) fn refuse_request(
+        &mut self,
+        status: u16,
+        reason: Reason,
+        mut request: Box<Request>,
+        mut course: Course,
+        hub: &mut Hub,
+    ) {
+        let named = course.error_page(status).is_some_and(|p| p.keeps_body());
+        course.in_error |= named;
+        course.action = Action::Refuse(status);
+        let settled = self.answer_of(&mut request, &mut course, reason, false, hub);
+        self.set_client(&course);
+        match settled {
+            Settled::Reply(reply) => self.send_reply(&reply, request, course, hub),
+            Settled::Scgi(_) => {
+                let pending = Pending {
+                    request,
+                    course,
+                    streams: false,
+                    intake: None,
+                    spool: None,
+                };
+                self.submit(pending, false, hub);
+            }
+            Settled::Silence | Settled::Status { .. } => self.close_silently(request, course, hub),
+        }
+    }
+
+    /// Answers 503 to a request that was taken in, while there is no worker, or no memory, for it. An error page can not come
+    /// from an application now.
+    fn turn_away(&mut self, reason: Reason, keep_alive: bool, about: About, hub: &mut Hub) {
+        let (Some(mut request), Some(mut course)) = (about.request, about.course) else {
+            return;
+        };
+        let retry_after = reason.retry_after;
+        let cause = reason.cause;
+        course.action = Action::Refuse(503);
+        let mut settled = self.answer_of(&mut request, &mut course, reason, keep_alive, hub);
+        if !matches!(settled, Settled::Reply(_)) {
+            course.in_error = true;
+            course.action = Action::Refuse(503);
+            let reason = Reason {
+                cause,
+                retry_after,
+                field: None,
+            };
+            settled = self.answer_of(&mut request, &mut course, reason, keep_alive, hub);
+        }
+        match settled {
+            Settled::Reply(reply) => self.send_reply(&reply, request, course, hub),
+            _ => self.close_silently(request, course, hub),
+        }
+    }
+
     /// Whether the connection may be kept after this request.
-    fn may_keep(&self, request: &Request, hub: &Hub) -> bool {
+    pub(super) fn may_keep(&self, request: &Request, hub: &Hub) -> bool {
         request.keep_alive()
             && !hub.stopping
             && !self.client.keepalive_timeout.is_zero()
@@ -119,8 +197,7 @@ impl Conn {
     fn take_in(
         &mut self,
         request: Box<Request>,
-        server: &'static Server,
-        location: &'static Location,
+        course: Course,
         scgi: &'static Scgi,
         following: usize,
         hub: &mut Hub,
@@ -129,32 +206,26 @@ impl Conn {
             Ok(intake) => intake,
             Err(reject) => {
                 log::info!("{}: {}", self.name(), reject.why);
-                let about = About {
-                    request: Some(request),
-                    server: Some(server),
-                    location: Some(location),
-                };
-                return self.answer(&Answer::last(reject.status), about, hub);
+                return self.refuse_request(reject.status, Reason::default(), request, course, hub);
             }
         };
         if intake.is_some() && following == 0 && request.expects_continue() {
             // Should the socket be full, it waits in the chain before the response.
             self.sink.respond(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
-        let streams = !scgi.request_buffering && scgi.pass_request_body;
+        let wanted = scgi.pass_request_body && !request.is_bodyless();
+        let streams = !scgi.request_buffering && wanted;
         // What has come of a body that goes on as it comes is no more than one read.
         let in_memory = if streams {
             usize::MAX
         } else {
             self.client.body_buffer_size
         };
-        let spool = (intake.is_some() && scgi.pass_request_body)
-            .then(|| Spool::new(hub.shared.memory, in_memory));
+        let spool = (intake.is_some() && wanted).then(|| Spool::new(hub.shared.memory, in_memory));
         let pending = Box::new(Pending {
             request,
-            server,
-            location,
-            scgi,
+            course,
+            streams,
             intake,
             spool,
         });
@@ -189,20 +260,25 @@ impl Conn {
                     self.name(),
                     self.client.temp.dir.display()
                 );
-                let about = self.about_pending();
-                let answer = Answer {
-                    cause: Some("SPOOL"),
-                    ..Answer::last(500)
-                };
-                self.answer(&answer, about, hub);
+                self.refuse_pending(500, Some("SPOOL"), hub);
                 None
             }
             Err(reject) => {
                 log::info!("{}: {}", self.name(), reject.why);
-                let about = self.about_pending();
-                self.answer(&Answer::last(reject.status), about, hub);
+                self.refuse_pending(reject.status, None, hub);
                 None
             }
+        }
+    }
+
+    fn refuse_pending(&mut self, status: u16, cause: Option<&'static str>, hub: &mut Hub) {
+        let reason = Reason {
+            cause,
+            ..Reason::default()
+        };
+        let about = self.about_pending();
+        if let (Some(request), Some(course)) = (about.request, about.course) {
+            self.refuse_request(status, reason, request, course, hub);
         }
     }
 
@@ -211,7 +287,7 @@ impl Conn {
         let Phase::Body(pending) = &self.phase else {
             return;
         };
-        let streams = !pending.scgi.request_buffering
+        let streams = pending.streams
             && pending.spool.is_some()
             && pending.intake.as_ref().is_some_and(|i| i.left().is_some());
         if !done && !streams {
@@ -232,7 +308,8 @@ impl Conn {
             self.wake_in(MEMORY_LOOK, hub);
             return;
         }
-        self.submit(*pending, hub);
+        let keep_alive = self.may_keep(&pending.request, hub);
+        self.submit(*pending, keep_alive, hub);
     }
 
     /// A request has waited for buffers: hand it over, wait on, or give up.
@@ -241,7 +318,8 @@ impl Conn {
             return;
         };
         if !hub.shared.memory.is_full() {
-            return self.submit(*pending, hub);
+            let keep_alive = self.may_keep(&pending.request, hub);
+            return self.submit(*pending, keep_alive, hub);
         }
         if hub.now < until {
             self.phase = Phase::Wait(pending, until);
@@ -252,30 +330,30 @@ impl Conn {
             self.name()
         );
         let keep_alive = pending.intake.is_none() && self.may_keep(&pending.request, hub);
-        let answer = Answer {
-            keep_alive,
+        let reason = Reason {
             retry_after: Some(RETRY_AFTER),
             cause: Some("MEMORY"),
-            ..Answer::last(503)
+            field: None,
         };
-        self.answer(&answer, about(*pending), hub);
+        self.turn_away(reason, keep_alive, about(*pending), hub);
     }
 
-    fn submit(&mut self, pending: Pending, hub: &mut Hub) {
-        let keep_alive = self.may_keep(&pending.request, hub);
+    fn submit(&mut self, pending: Pending, keep_alive: bool, hub: &mut Hub) {
+        let Action::Scgi(scgi) = pending.course.action else {
+            return;
+        };
         let body = body_of(pending.intake, pending.spool);
         let streams = matches!(body, Body::Stream { .. });
         hub.exchanges += 1;
-        let protected = pending.scgi.ignore_client_abort;
+        let protected = scgi.ignore_client_abort;
         let exchange = Box::new(Exchange {
             number: hub.exchanges,
             sink: Arc::clone(&self.sink),
             conn: Arc::clone(&self.info),
             request: *pending.request,
-            server: pending.server,
-            location: pending.location,
-            scgi: pending.scgi,
+            course: pending.course,
             body,
+            temp: &self.client.temp,
             requests: self.requests,
             started: self.started,
             keep_alive,
@@ -291,18 +369,16 @@ impl Conn {
             "{}: the queue is full (--queue, --workers): 503",
             self.name()
         );
-        let answer = Answer {
-            keep_alive: keep_alive && !streams,
+        let reason = Reason {
             retry_after: Some(RETRY_AFTER),
             cause: Some("QUEUE"),
-            ..Answer::last(503)
+            field: None,
         };
         let about = About {
             request: Some(Box::new(back.request)),
-            server: Some(back.server),
-            location: Some(back.location),
+            course: Some(back.course),
         };
-        self.answer(&answer, about, hub);
+        self.turn_away(reason, keep_alive && !streams, about, hub);
     }
 
     /// Takes a request back that still waits for a worker: its client has left, and others want its place.
@@ -318,8 +394,7 @@ impl Conn {
         if !hub.shared.logs.is_empty() {
             let about = About {
                 request: Some(Box::new(back.request)),
-                server: Some(back.server),
-                location: Some(back.location),
+                course: Some(back.course),
             };
             self.record(about, 499, 0, hub).write(crate::sink::Ended {
                 sent: 0,

@@ -235,7 +235,10 @@ fn local_uri(text: &[u8]) -> Result<(Vec<u8>, Option<&[u8]>), (u16, &'static str
         None => (text, None),
     };
     let decoded = uri::decode(path).map_err(|_| wrong)?;
-    if decoded.split(|&b| b == b'/').any(|segment| segment == b"..") {
+    if decoded
+        .split(|&b| b == b'/')
+        .any(|segment| segment == b"..")
+    {
         return Err(wrong);
     }
     // A query goes into parameters and log lines as it is; what no client could have sent is refused.

@@ -181,12 +181,7 @@ enum Announced {
 }
 
 /// How the body is framed, and what the head says about it.
-fn frame(
-    head: &Head,
-    status: u16,
-    window: Option<Window>,
-    ask: &Ask<'_>,
-) -> (Framing, Announced) {
+fn frame(head: &Head, status: u16, window: Option<Window>, ask: &Ask<'_>) -> (Framing, Announced) {
     if is_bodyless(status) {
         return (Framing::Length(0), length_line(status, Announced::Nothing));
     }

@@ -10,14 +10,15 @@ use super::head::{Ask, is_bodyless, own};
 use super::page::{Page, wants_json};
 use super::reply::{Answer, Manner, Reply, file_reply};
 use crate::config::content::{AddHeader, ErrorPage, PageStatus, PageTarget, Return};
-use crate::config::{Config, Scgi};
+use crate::config::{Client, Config, Scgi};
 use crate::http::request::Request;
 use crate::http::uri;
 use crate::ops::vars::{ConnInfo, Facts, Try, request_id};
 use crate::template::{Template, Values, Var};
+use crate::units;
 
 /// The methods we name when asked about the server as a whole.
-const ALLOW: &[u8] = b"GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS";
+pub const ALLOW: &[u8] = b"GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS";
 
 /// What is known of a request besides itself and its course; enough for any template.
 #[derive(Clone, Copy)]
@@ -56,7 +57,9 @@ pub enum Settled {
     /// Nothing is sent: the connection is closed (`--return 444`).
     Silence,
     /// The status of the program; the front has what it takes.
-    Status { writable: bool },
+    Status {
+        writable: bool,
+    },
 }
 
 impl<'a> Around<'a> {
@@ -168,13 +171,7 @@ impl<'a> Around<'a> {
 
     /// A plain page. While an error page could not be had, it is of the error that it was for (unlike nginx, which then
     /// answers with the error page's own error).
-    fn page(
-        &self,
-        status: u16,
-        reason: &Reason,
-        request: &Request,
-        course: &Course,
-    ) -> Reply {
+    fn page(&self, status: u16, reason: &Reason, request: &Request, course: &Course) -> Reply {
         let status = course.original.unwrap_or(status);
         let field = reason.field.as_ref();
         let mut fields = Vec::new();
@@ -206,7 +203,14 @@ impl<'a> Around<'a> {
         let lines = self.lines(204, request, course);
         let mut head = Vec::new();
         let fields: &[(&str, &[u8])] = &[("Allow", ALLOW)];
-        own(204, None, 0, (fields, &lines), &self.ask(request), &mut head);
+        own(
+            204,
+            None,
+            0,
+            (fields, &lines),
+            &self.ask(request),
+            &mut head,
+        );
         Reply::bytes(204, head, Vec::new(), self.keep_alive)
     }
 
@@ -334,6 +338,29 @@ impl<'a> Around<'a> {
         lines
     }
 
+    /// The pace of a response, as settings and the course ask for it: bytes a second (0: none), and bytes before it begins.
+    /// `asked`: X-Accel-Limit-Rate of the response itself.
+    pub fn pace(
+        &self,
+        asked: Option<u64>,
+        client: &Client,
+        request: &Request,
+        course: &Course,
+    ) -> (u64, u64) {
+        let facts = self.facts(request, course, 0);
+        let set = || {
+            let template = client.limit_rate.as_ref();
+            quantity(template, "--client-limit-rate", &facts, units::rate)
+        };
+        let rate = asked.or(course.carried.limit_rate).unwrap_or_else(set);
+        if rate == 0 {
+            return (0, 0);
+        }
+        let after = client.limit_rate_after.as_ref();
+        let after = quantity(after, "--client-limit-rate-after", &facts, units::size);
+        (rate, after)
+    }
+
     fn render_uri(&self, template: &Template, request: &Request, course: &Course) -> Vec<u8> {
         let mut text = Vec::new();
         let facts = self.facts(request, course, 0);
@@ -342,13 +369,28 @@ impl<'a> Around<'a> {
     }
 }
 
-/// `--add-header`, as whole lines. A value that is empty, or that a field can not hold, adds none.
-pub fn added_lines(
-    added: &[AddHeader],
-    status: u16,
+/// A rate or size that a template gives; what can not be read means none, and is logged.
+pub fn quantity(
+    template: Option<&Template>,
+    flag: &str,
     values: &dyn Values,
-    lines: &mut Vec<u8>,
-) {
+    parse: fn(&str) -> Result<u64, &'static str>,
+) -> u64 {
+    let Some(template) = template else { return 0 };
+    let mut text = Vec::new();
+    template.render(values, &mut text);
+    if text.is_empty() {
+        return 0;
+    }
+    let text = String::from_utf8_lossy(&text);
+    parse(&text).unwrap_or_else(|why| {
+        log::warn!("{flag} \"{}\": {why}; no limit", text.escape_debug());
+        0
+    })
+}
+
+/// `--add-header`, as whole lines. A value that is empty, or that a field can not hold, adds none.
+pub fn added_lines(added: &[AddHeader], status: u16, values: &dyn Values, lines: &mut Vec<u8>) {
     let usual = matches!(status, 200 | 201 | 204 | 206 | 301..=304 | 307 | 308);
     for header in added.iter().filter(|header| usual || header.always) {
         let start = lines.len();

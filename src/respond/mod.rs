@@ -7,6 +7,7 @@
 //! responses as files.
 
 pub mod conditions;
+pub mod cookie;
 pub mod course;
 pub mod files;
 pub mod head;

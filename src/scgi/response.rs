@@ -296,7 +296,7 @@ impl Parts {
                 (false, None) => Length::UntilClose,
             },
             status,
-                    had_status: given.is_some(),
+            had_status: given.is_some(),
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Flushed, Look, Sink, Turn, lock};
+use super::{Flushed, Look, Sink, Turn, advance, lock};
 use crate::error::Gone;
+use crate::respond::reply::{Part, Reply};
 
 impl Sink {
     /// Front: an exchange begins, or a response of the front's own. `protected`: it goes on when the client has left;
@@ -74,6 +75,40 @@ impl Sink {
         inner.progress = Instant::now();
         inner.chain.push(rest);
         Flushed::Blocked
+    }
+
+    /// Front, or a worker in its turn: gives a whole response to the client: what it takes at once is written, the rest waits
+    /// in the chain, files as they are. Where no "writable" is due for that rest, the front is told.
+    pub fn reply(&self, reply: &Reply) -> Flushed {
+        let mut inner = lock(&self.inner);
+        let more = reply.file.is_some();
+        inner.progress = Instant::now();
+        let (mut first, mut second): (&[u8], &[u8]) = (&reply.head, &[]);
+        let mut rest = reply.body.as_slice();
+        if let [Part::Bytes(bytes), after @ ..] = rest {
+            (second, rest) = (bytes, after);
+        }
+        if inner.chain.is_empty() && !more {
+            let sent = self.write_now(&mut inner, first, second);
+            advance(&mut first, &mut second, sent);
+        }
+        if inner.gone.is_some() {
+            return Flushed::Broken;
+        }
+        inner.chain.push(first);
+        inner.chain.push(second);
+        for part in rest {
+            match (part, &reply.file) {
+                (Part::Bytes(bytes), _) => inner.chain.push(bytes),
+                (Part::File { from, len }, Some(file)) => inner.chain.push_file(file, *from, *len),
+                (Part::File { .. }, None) => {}
+            }
+        }
+        let flushed = self.write_chain(&mut inner);
+        if matches!(flushed, Flushed::More | Flushed::Paced(_)) {
+            self.notes.leave(self.key);
+        }
+        flushed
     }
 
     /// Front: the connection ends, whatever is left of it. Reports a response that is not complete.

@@ -268,7 +268,8 @@ impl Sink {
             let result = match piece {
                 Piece::Mem(bytes) => {
                     let bytes = &bytes[..bytes.len().min(allowed)];
-                    sys::send(self.socket(), bytes, false)
+                    let more = inner.chain.len() > bytes.len() as u64;
+                    sys::send(self.socket(), bytes, more)
                 }
                 Piece::File { file, from, len } => {
                     let len = usize::try_from(len).unwrap_or(usize::MAX).min(allowed);

@@ -1,6 +1,6 @@
 //! The worker's side of the sink.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -37,6 +37,20 @@ impl Sink {
         if inner.upstream == Some(upstream.as_raw_fd()) {
             inner.upstream = None;
         }
+    }
+
+    /// Any thread: ends the running exchange's connection to its application, if it still is the one of this number
+    /// (`--connection-drop`). The worker sees the end of it.
+    pub fn sever(&self, upstream: RawFd) {
+        let inner = lock(&self.inner);
+        if inner.upstream == Some(upstream) {
+            sys::shutdown_both(upstream);
+        }
+    }
+
+    /// Worker: from now on the exchange goes on without its client, or does not.
+    pub fn set_protected(&self, protected: bool) {
+        lock(&self.inner).protected = protected;
     }
 
     /// Worker: the request's body has been read, or is not wanted any more.

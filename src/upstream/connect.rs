@@ -7,7 +7,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -151,6 +151,11 @@ impl Connection {
     /// For the sink, which shuts the connection down when the client goes away.
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+
+    /// The descriptor as a number that names this connection while it is open.
+    pub fn number(&self) -> RawFd {
+        self.socket.as_raw_fd()
     }
 
     /// Waits for bytes and reads them; 0 is the end.

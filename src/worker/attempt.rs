@@ -41,6 +41,18 @@ pub(super) struct Heard {
     pub(super) counted: bool,
 }
 
+impl Heard {
+    /// The try is over without a delivery: its server's counters get what it came to.
+    pub(super) fn account(&self, server: &Picked) {
+        server.account(
+            self.head.status(),
+            self.sent.bytes,
+            self.incoming.received,
+            self.begin.elapsed(),
+        );
+    }
+}
+
 impl Script<'_> {
     /// A new entry of the lists of tries, where anything may ask for them.
     pub(super) fn begin_try(&mut self, address: &str) {
@@ -135,12 +147,7 @@ impl Script<'_> {
         result
     }
 
-    fn attach(
-        &self,
-        connection: Connection,
-        plan: &Plan,
-        server: &Picked,
-    ) -> Result<Line, Fault> {
+    fn attach(&self, connection: Connection, plan: &Plan, server: &Picked) -> Result<Line, Fault> {
         let sink = Arc::clone(&self.exchange.sink);
         sink.attach(connection.fd()).map_err(Fault::Client)?;
         let watch = plan.scgi.connection_drop.map(|after| {

@@ -1,25 +1,28 @@
 //! What becomes of a response that no other server is asked instead of: it is delivered, or something else answers.
 
+use std::cell::RefCell;
 use std::time::Instant;
 
 use super::Desk;
 use super::attempt::Heard;
-use super::deliver::{Delivered, Delivery, deliver};
+use super::deliver::{Delivered, Delivery, Storing, deliver};
 use super::report;
 use super::script::{Passed, Script};
 use super::tries::Plan;
 use crate::config::Scgi;
 use crate::config::address::Address;
-use crate::config::content::Store as StorePlace;
+use crate::config::content;
 use crate::config::group::Sticky;
 use crate::error::Fault;
-use crate::ops::calendar::Civil;
+use crate::respond::cookie;
 use crate::respond::course::Target;
+use crate::respond::files::{self, Found, Place};
 use crate::respond::head::{self, Ask, Extras, translate};
-use crate::respond::local::added_lines;
+use crate::respond::local::{added_lines, quantity};
 use crate::respond::outcome::{Outcome, carry, decide};
+use crate::respond::ranges;
 use crate::respond::store::Store;
-use crate::respond::{files, window};
+use crate::respond::window::{Windowed, window};
 use crate::scgi::response::{Head, Length};
 use crate::sink::{Ending, Overflow, Then};
 use crate::units;
@@ -31,34 +34,49 @@ impl Script<'_> {
         &mut self,
         heard: Heard,
         plan: &Plan,
-        server: &Picked,
+        server: Picked,
         desk: &mut Desk,
     ) -> Result<Passed, Fault> {
         let scgi = plan.scgi;
         let outcome = decide(&heard.head, scgi, &self.exchange.course);
-        if matches!(outcome, Outcome::Deliver) {
-            return self.deliver(heard, plan, server, desk).map(Passed::Done);
-        }
-        if let Some(attempt) = self.tries.last_mut() {
-            attempt.response_length = 0;
-        }
-        carry(&heard.head, scgi, &outcome, &mut self.exchange.course.carried);
-        self.add_sticky(server);
+        carry(
+            &heard.head,
+            scgi,
+            &outcome,
+            &mut self.exchange.course.carried,
+        );
+        self.add_sticky(&server);
+        let windowed = match outcome {
+            Outcome::Deliver => window(&self.exchange.request, &heard.head, scgi),
+            _ => Windowed::No,
+        };
+        let mut done = Passed::Elsewhere;
         match outcome {
-            Outcome::Deliver => {}
+            Outcome::Deliver => match windowed {
+                Windowed::Unsatisfiable(size) => self.refuse_range(size),
+                windowed => {
+                    let then = self.deliver(heard, plan, server, windowed, desk)?;
+                    return Ok(Passed::Done(then));
+                }
+            },
             Outcome::ErrorPage(_) => self.refuse(heard.head.status()),
-            Outcome::Accel(target) => self.redirect(Target::of(target), server),
-            Outcome::Local(target) => self.redirect(Target::Uri(target), server),
-            Outcome::File(path) => self.send_file(path, heard.head.status(), scgi, server),
+            Outcome::Accel(target) => self.redirect(Target::of(target), &server),
+            Outcome::Local(target) => self.redirect(Target::Uri(target), &server),
+            Outcome::File(path) => {
+                let status = heard.head.status();
+                if let Some(then) = self.send_file(path, status, scgi, &server, desk) {
+                    done = Passed::Done(then);
+                }
+            }
         }
         if !heard.counted {
             server.succeeded(Instant::now());
         }
-        self.account(&heard, server);
+        heard.account(&server);
         if self.shared.keeps_tries {
             self.head = Some(heard.head);
         }
-        Ok(Passed::Elsewhere)
+        Ok(done)
     }
 
     /// Sends the course elsewhere. The rest of the application's body is not read: its connection is closed (S17).
@@ -67,7 +85,10 @@ impl Script<'_> {
         let client = exchange.conn.remote.map(|remote| remote.ip());
         let again = matches!(target, Target::Named(_)) && self.body_gone;
         let result = if again {
-            Err((500, "the body was sent as it came, and can not be sent again"))
+            Err((
+                500,
+                "the body was sent as it came, and can not be sent again",
+            ))
         } else {
             exchange
                 .course
@@ -80,6 +101,282 @@ impl Script<'_> {
             let prefix = self.prefix(Some(server.address()));
             log::error!("{prefix}: redirect to \"{text}\": {why}");
             self.refuse(status);
+        }
+    }
+
+    fn refuse_range(&mut self, size: u64) {
+        self.refuse(416);
+        self.refusal = Some(("Content-Range", ranges::content_range(None, size)));
+    }
+
+    /// Serves the file that X-Sendfile names, in place of the response. `None`: the course goes on with an error.
+    fn send_file(
+        &mut self,
+        path: &[u8],
+        status: u16,
+        scgi: &Scgi,
+        server: &Picked,
+        desk: &mut Desk,
+    ) -> Option<Then> {
+        let roots = scgi.sendfile.as_ref().map_or(&[][..], |s| &s.roots);
+        let prefix = self.prefix(Some(server.address()));
+        let shown = path.escape_ascii();
+        let Some(place) = files::below(roots, path) else {
+            log::error!("{prefix}: X-Sendfile \"{shown}\": not below a --sendfile-root");
+            self.refuse(502);
+            return None;
+        };
+        let file = match files::find(&place) {
+            Found::File(file) => file,
+            Found::Directory => {
+                log::error!("{prefix}: X-Sendfile \"{shown}\": a directory");
+                self.refuse(403);
+                return None;
+            }
+            Found::Status(status, why) => {
+                log::error!("{prefix}: X-Sendfile \"{shown}\": {why}");
+                self.refuse(status);
+                return None;
+            }
+        };
+        let status = self.exchange.course.status.or(Some(status));
+        let date = desk.date(self.wall);
+        let result = self.around(&date, |around, request, course| {
+            around.file_reply(file, status, request, course)
+        });
+        match result {
+            Ok(reply) => Some(self.reply(&reply)),
+            Err((status, reason)) => {
+                self.refuse(status);
+                self.refusal = reason.field;
+                None
+            }
+        }
+    }
+
+    /// The cookie that binds the client to the server it was served by (N51).
+    fn add_sticky(&mut self, server: &Picked) {
+        let Some(Sticky::Cookie(cookie)) = self.group.and_then(|group| group.sticky.as_ref())
+        else {
+            return;
+        };
+        let value = cookie::sticky(cookie, server.id(), self.wall);
+        self.exchange.course.carried.push(b"Set-Cookie", &value);
+    }
+
+    /// Fields that go with the response: those of earlier ones that it does not have itself, and `--add-header`.
+    fn lines(&self, head: &Head, status: u16) -> Vec<u8> {
+        let course = &self.exchange.course;
+        let mut lines = Vec::new();
+        for line in course.carried.lines.split_inclusive(|&b| b == b'\n') {
+            let name = line.split(|&b| b == b':').next().unwrap_or_default();
+            let repeats = name.eq_ignore_ascii_case(b"set-cookie");
+            let has = |(n, _): (&[u8], &[u8])| n.eq_ignore_ascii_case(name);
+            if repeats || !head.fields().any(has) {
+                lines.extend_from_slice(line);
+            }
+        }
+        let added = &course.content().add_headers;
+        if !added.is_empty() {
+            let upstream = |name: &str| report::joined(head.fields(), name);
+            self.with_facts(status, &upstream, |facts| {
+                added_lines(added, status, facts, &mut lines)
+            });
+        }
+        lines
+    }
+
+    /// Makes the client's head in `desk.head`, and sets the pace of the response.
+    fn head(
+        &mut self,
+        head: &Head,
+        scgi: &Scgi,
+        windowed: Windowed,
+        desk: &mut Desk,
+    ) -> head::Plan {
+        let date = desk.date(self.wall);
+        let ask = Ask {
+            is_head: self.exchange.request.is_head(),
+            minor_version: self.exchange.request.minor_version(),
+            keep_alive: self.keep_alive(),
+            date: date.as_str(),
+        };
+        let status = self.exchange.course.status;
+        let lines = self.lines(head, status.unwrap_or(head.status()));
+        let extras = Extras {
+            status,
+            lines: &lines,
+            window: match windowed {
+                Windowed::Part(window) => Some(window),
+                _ => None,
+            },
+            ranges: windowed != Windowed::No,
+        };
+        desk.head.clear();
+        let plan = translate(head, scgi, &ask, &extras, &mut desk.head);
+        self.status = plan.status;
+        self.framing = Some(plan.framing);
+        self.head_len = desk.head.len();
+        if self.shared.keeps_tries {
+            self.head = Some(head.clone());
+            self.sent_head.clone_from(&desk.head);
+        }
+        self.set_pace(plan.limit_rate);
+        plan
+    }
+
+    fn deliver(
+        &mut self,
+        mut heard: Heard,
+        plan: &Plan,
+        server: Picked,
+        windowed: Windowed,
+        desk: &mut Desk,
+    ) -> Result<Then, Fault> {
+        let scgi = plan.scgi;
+        let shape = self.head(&heard.head, scgi, windowed, desk);
+        let store = self.begin_store(&heard.head, &shape, scgi);
+        self.protect(scgi.ignore_client_abort || store.is_some());
+        let client = self.exchange.client();
+        let (in_memory, in_file) = if shape.buffering {
+            (scgi.busy_buffers_size, scgi.max_temp_file_size)
+        } else {
+            (scgi.buffer_size, 0)
+        };
+        let mut overflow = Overflow::new(
+            self.shared.memory,
+            in_memory,
+            in_file,
+            scgi.temp_file_write_size,
+            &client.temp,
+        );
+        // A Unix socket is reset exactly when its owner closes it with bytes unread; elsewhere a reset says less.
+        let unix = matches!(server.address(), Address::Unix(_));
+        let body = !self.exchange.request.is_bodyless() && self.exchange.body.len() > 0;
+        let reset_is_end = heard.sent.cut || (unix && shape.length == Length::UntilClose && body);
+        let then = if shape.keep_alive {
+            Then::Keep
+        } else {
+            Then::Close
+        };
+        let template = scgi.limit_rate.as_ref();
+        let rate = match template {
+            None => 0,
+            Some(_) => self.with_facts(0, &|_| None, |facts| {
+                quantity(template, "--limit-rate", facts, units::rate)
+            }),
+        };
+        let address = server.address().clone();
+        // The server is free again before the client can have its next request here.
+        let server = RefCell::new(Some(server));
+        let this = &*self;
+        let (begin, sent, status, counted) = (
+            heard.begin,
+            heard.sent.bytes,
+            heard.head.status(),
+            heard.counted,
+        );
+        let ending = |delivered: &Delivered| {
+            if let Some(server) = server.borrow_mut().take() {
+                if !counted {
+                    server.succeeded(Instant::now());
+                }
+                server.account(status, sent, delivered.received, begin.elapsed());
+            }
+            Ending {
+                then,
+                after: this.after(|tries| {
+                    if let Some(attempt) = tries.last_mut() {
+                        attempt.response_time = Some(begin.elapsed());
+                        attempt.response_length = delivered.body;
+                        attempt.bytes_received = delivered.received;
+                    }
+                }),
+            }
+        };
+        let sink = std::sync::Arc::clone(&self.exchange.sink);
+        let mut job = Delivery {
+            sink: &sink,
+            plan: &shape,
+            overflow: &mut overflow,
+            head: &mut desk.head,
+            rate,
+            unit: scgi.buffer_size,
+            protected: self.protected,
+            ending: &ending,
+            reset_is_end,
+            store,
+        };
+        let (delivered, result) = deliver(&mut job, &heard.line.connection, &mut heard.incoming);
+        desk.large = heard.incoming.is_large();
+        self.exchange.finished = delivered.finished;
+        self.after_delivery(&delivered, &shape, &address, begin);
+        let Err(fault) = result else {
+            return Ok(then);
+        };
+        let fault = match server.take() {
+            Some(server) => {
+                let fault = self.fault_of(fault, &server, plan);
+                if fault.is_server_fault() && !counted {
+                    server.failed(fault.cause(), Instant::now());
+                }
+                server.account(status, sent, delivered.received, begin.elapsed());
+                fault
+            }
+            None => self.settle_fault(fault),
+        };
+        self.blame(&fault, Some(&address), "");
+        Err(fault)
+    }
+
+    fn after_delivery(
+        &mut self,
+        delivered: &Delivered,
+        shape: &head::Plan,
+        address: &Address,
+        begin: Instant,
+    ) {
+        self.begun |= delivered.begun;
+        if let Some(attempt) = self.tries.last_mut() {
+            attempt.response_length = delivered.body;
+            attempt.bytes_received = delivered.received;
+            attempt.response_time = Some(begin.elapsed());
+        }
+        if delivered.extra > 0 && !shape.bodyless {
+            log::warn!(
+                "{}: {} bytes beyond the announced end of the response were cut off",
+                self.prefix(Some(address)),
+                delivered.extra
+            );
+        }
+        if let Some(error) = &delivered.store_error {
+            log::error!("{}: --store: {error}", self.prefix(Some(address)));
+        }
+    }
+
+    /// Begins to store a response, if it is one to be stored: of a GET, with status 200, buffered (S2, Z58).
+    fn begin_store(&self, head: &Head, shape: &head::Plan, scgi: &Scgi) -> Option<Storing> {
+        let settings = scgi.store.as_ref()?;
+        let request = &self.exchange.request;
+        if head.status() != 200 || request.method() != "GET" || !shape.buffering {
+            return None;
+        }
+        let location = self.exchange.course.location?;
+        let root = location.content.root.as_ref();
+        let place: Option<Place> = self.with_facts(200, &|_| None, |facts| match &settings.place {
+            content::Store::On => files::place(root?, &location.matching, request.path(), facts),
+            content::Store::At(template) => Place::rendered(template, root, facts),
+        });
+        let place = place?;
+        match Store::begin(&place, settings.mode) {
+            Ok(store) => Some(Storing {
+                store,
+                modified: head.field("last-modified").map(<[u8]>::to_vec),
+            }),
+            Err(error) => {
+                log::error!("{}: --store: {error}", self.prefix(None));
+                None
+            }
         }
     }
 }

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use super::receive::{Got, HEADROOM, Incoming, TAILROOM};
 use crate::error::{Fault, Gone, Phase};
 use crate::http::chunked::{self, Decoder};
-use crate::respond::head::{Framing, Plan};
+use crate::respond::head::{Framing, Plan, Window};
+use crate::respond::store::Store;
 use crate::scgi::response::Length;
 use crate::sink::{Ending, Overflow, Sink};
 use crate::upstream::Connection;
@@ -42,6 +43,15 @@ pub struct Delivery<'a, 'o> {
     pub ending: &'a dyn Fn(&Delivered) -> Ending,
     /// The request's body was not all taken, or may not have been: a reset is the application's way to close then.
     pub reset_is_end: bool,
+    /// Where the body is stored meanwhile (`--store`).
+    pub store: Option<Storing>,
+}
+
+/// A response that becomes a file.
+pub struct Storing {
+    pub store: Store,
+    /// The value of Last-Modified: the file's time.
+    pub modified: Option<Vec<u8>>,
 }
 
 /// How a delivery went.
@@ -57,6 +67,8 @@ pub struct Delivered {
     pub unheard: Option<Gone>,
     /// Something of the response has been given to the sink.
     pub begun: bool,
+    /// Why the response was not stored.
+    pub store_error: Option<std::io::Error>,
     /// The last piece has been, and with it the exchange has ended.
     pub finished: bool,
 }
@@ -67,6 +79,10 @@ struct Flow<'a, 'b, 'o> {
     source: Source,
     done: Delivered,
     start: Option<Instant>,
+    /// A reset was taken for the end.
+    was_reset: bool,
+    /// Bytes of the body before those that are there.
+    passed: u64,
 }
 
 /// Delivers the body that begins in `incoming`. The result says how far it came, even when it failed.
@@ -85,6 +101,8 @@ pub fn deliver(
         source,
         done: Delivered::default(),
         start: None,
+        was_reset: false,
+        passed: 0,
     };
     let result = flow.run(from, incoming);
     (flow.done, result)
@@ -107,6 +125,7 @@ impl Flow<'_, '_, '_> {
             if !end && incoming.ended {
                 fault.get_or_insert_with(|| self.cut_short());
             }
+            self.store(incoming, end);
             // What did come is the client's, whatever follows; an end that would make it look whole is not sent.
             self.emit(incoming, end)?;
             match fault {
@@ -122,6 +141,28 @@ impl Flow<'_, '_, '_> {
                 Err(fault) => self.after_fault(fault, incoming)?,
             }
         }
+    }
+
+    /// Keeps what there is of the body, and with the last of it gives the file its name: before the client has all, so that it
+    /// finds the file with its next request. A failure costs the file and not the response (S7).
+    fn store(&mut self, incoming: &Incoming, end: bool) {
+        let Some(storing) = &mut self.job.store else {
+            return;
+        };
+        let mut result = storing.store.write(incoming.bytes());
+        if result.is_ok() {
+            if !end {
+                return;
+            }
+            // Neither a body that was longer than announced nor one that a reset has ended is known to be whole.
+            if self.done.extra == 0 && !self.was_reset {
+                if let Some(storing) = self.job.store.take() {
+                    result = storing.store.commit(storing.modified.as_deref());
+                }
+            }
+        }
+        self.done.store_error = result.err();
+        self.job.store = None;
     }
 
     /// Small pieces may be joined, where nothing asks for each at once, or for a pace.
@@ -163,6 +204,7 @@ impl Flow<'_, '_, '_> {
             Fault::Io(_, error) if error.kind() == std::io::ErrorKind::ConnectionReset => {
                 if self.job.reset_is_end {
                     incoming.ended = true;
+                    self.was_reset = true;
                     Ok(())
                 } else {
                     Err(self.cut_short())
@@ -214,6 +256,12 @@ impl Flow<'_, '_, '_> {
     /// Frames and pushes what there is; `end` adds what ends the body.
     fn emit(&mut self, incoming: &mut Incoming, end: bool) -> Result<(), Fault> {
         self.done.received = incoming.received;
+        if let Some(window) = self.job.plan.window {
+            let count = (incoming.to - incoming.from) as u64;
+            let (from, to) = shown(window, self.passed, count);
+            self.passed += count;
+            (incoming.from, incoming.to) = (incoming.from + from, incoming.from + to);
+        }
         let (mut from, mut to) = (incoming.from, incoming.to);
         if self.job.plan.framing == Framing::Chunked {
             if to > from {
@@ -302,6 +350,16 @@ impl Flow<'_, '_, '_> {
             _ => Ok(()),
         }
     }
+}
+
+/// What of `count` bytes, which begin `passed` bytes into the body, lies within the window: where it begins and ends among them.
+fn shown(window: Window, passed: u64, count: u64) -> (usize, usize) {
+    let clamp = |at: u64| at.saturating_sub(passed).min(count);
+    let (from, to) = (clamp(window.from), clamp(window.from + window.len));
+    (
+        usize::try_from(from).unwrap_or(usize::MAX),
+        usize::try_from(to).unwrap_or(usize::MAX),
+    )
 }
 
 /// Moves the data runs of a chunked piece together at its start. Returns their length, and what lies beyond the end.

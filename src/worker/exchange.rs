@@ -4,7 +4,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-
 use super::script::Script;
 use super::send::Body;
 use super::{Desk, Shared};
@@ -104,7 +103,7 @@ fn rescue(sink: &Sink, desk: &mut Desk) {
 mod tests {
     use super::*;
     use crate::buffer::memory::Memory;
-    use crate::config::{Client, TempPath};
+    use crate::config::TempPath;
     use crate::sink::{Key, Notes, Overflow, Turn};
     use std::io::Read;
     use std::os::unix::net::UnixStream;

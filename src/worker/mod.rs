@@ -1,18 +1,23 @@
 //! The workers: a fixed pool of threads, each with one exchange at a time, in straight-line blocking code.
 //!
-//! [`pool`] has the threads and the queue. [`exchange`] is the script of one exchange: which addresses are tried, what
-//! follows from a fault. `attempt` goes to one address: it connects, sends ([`send`]), reads the head ([`receive`]) and
-//! delivers the body ([`deliver`]). [`report`] has what is logged. A worker writes to the client through the exchange's
+//! [`pool`] has the threads and the queue. [`exchange`] is what the front hands over; its `script` asks applications and
+//! follows where their responses and failures lead. One pass through an application is in `tries`: which servers of the group
+//! are asked, and, by [`retry`], what follows from a fault. `attempt` goes to one server: it connects, sends ([`send`]) and reads the
+//! head ([`receive`]). `conclude` decides what becomes of the response, and mostly delivers its body ([`deliver`]). [`report`] has what is logged. A worker writes to the client through the exchange's
 //! [`crate::sink::Sink`] and never touches the poll.
 #![forbid(unsafe_code)]
 
 mod attempt;
+mod conclude;
 pub mod deliver;
 pub mod exchange;
 pub mod pool;
 pub mod receive;
 pub mod report;
+pub mod retry;
+mod script;
 pub mod send;
+mod tries;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -28,6 +33,8 @@ pub struct Shared {
     pub memory: &'static Memory,
     pub upstreams: Upstreams,
     pub logs: AccessLogs,
+    /// Tries are remembered: a log, or a template that is evaluated with a response, may ask for them.
+    pub keeps_tries: bool,
 }
 
 /// What a thread keeps between requests so as not to make it anew: two buffers and the date.

@@ -27,8 +27,9 @@ pub fn prefix(exchange: &Exchange, address: Option<&Address>) -> String {
         ", \"{}\", location ",
         exchange.request.line().escape_ascii()
     );
-    text += match &exchange.location.matching {
-        Match::Prefix(name) | Match::Exact(name) | Match::Named(name) => name,
+    text += match exchange.course.location.map(|location| &location.matching) {
+        Some(Match::Prefix(name) | Match::Exact(name) | Match::Named(name)) => name,
+        None => "none",
     };
     if let Some(address) = address {
         text += &format!(", server {address}");
@@ -121,7 +122,10 @@ impl Record {
 }
 
 /// The values of a field, joined with `, `. Names compare case-insensitively.
-fn joined<'a>(fields: impl Iterator<Item = (&'a [u8], &'a [u8])>, name: &str) -> Option<Vec<u8>> {
+pub(super) fn joined<'a>(
+    fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    name: &str,
+) -> Option<Vec<u8>> {
     let mut found: Option<Vec<u8>> = None;
     for (_, value) in fields.filter(|(n, _)| n.eq_ignore_ascii_case(name.as_bytes())) {
         match &mut found {

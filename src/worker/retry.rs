@@ -144,11 +144,18 @@ mod tests {
             (Condition::Status(503), false),
             (Condition::Never, false),
         ] {
-            assert_eq!(!stops(judge(condition, &default, &FRESH)), next, "{condition:?}");
+            assert_eq!(
+                !stops(judge(condition, &default, &FRESH)),
+                next,
+                "{condition:?}"
+            );
             assert!(stops(judge(condition, &NextUpstream::OFF, &FRESH)));
         }
         for status in [500, 503, 403, 404, 429] {
-            assert_eq!(judge(Condition::Status(status), &all(), &FRESH), Verdict::Next);
+            assert_eq!(
+                judge(Condition::Status(status), &all(), &FRESH),
+                Verdict::Next
+            );
         }
         assert!(stops(judge(Condition::Status(502), &all(), &FRESH)));
         let invalid = NextUpstream {

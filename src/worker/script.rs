@@ -8,17 +8,18 @@ use super::report::{self, Record};
 use super::send::Body;
 use super::{Desk, Shared};
 use crate::config::address::Address;
+use crate::config::group::Group;
 use crate::error::{Fault, Gone};
 use crate::http::date::HttpDate;
+use crate::http::request::Request;
 use crate::ops::vars::{Facts, Try};
-use crate::respond::course::Action;
+use crate::respond::course::{Action, Course};
 use crate::respond::head::Framing;
 use crate::respond::local::{Around, Reason, Settled};
 use crate::respond::reply::Reply;
 use crate::scgi::response::Head;
 use crate::sink::{After, Ending, Pace, Then};
 use crate::template::Template;
-use crate::units;
 
 /// An exchange as it goes on.
 pub(super) struct Script<'a> {
@@ -28,6 +29,12 @@ pub(super) struct Script<'a> {
     pub(super) tries: Vec<Try>,
     /// The next try begins a new pass: the request has been sent elsewhere inside the gateway (V25).
     pub(super) new_pass: bool,
+    /// A connection stood in the current try: bytes of the request may have reached the server (N4).
+    pub(super) begun_sending: bool,
+    /// The group of the current pass, where it has one.
+    pub(super) group: Option<&'static Group>,
+    /// A field that belongs to the status that the course is refused with.
+    pub(super) refusal: Option<(&'static str, Vec<u8>)>,
     /// The body has begun to go to a server as it came: it can not be sent again.
     pub(super) body_gone: bool,
     /// The status the client got, or will get.
@@ -64,6 +71,9 @@ impl<'a> Script<'a> {
             wall: SystemTime::now(),
             tries: Vec::new(),
             new_pass: false,
+            begun_sending: false,
+            group: None,
+            refusal: None,
             body_gone: false,
             status: 0,
             head_len: 0,
@@ -80,9 +90,8 @@ impl<'a> Script<'a> {
         let mut reason = Reason::default();
         let then = loop {
             let date = desk.date(self.wall);
-            match self.settle(reason, &date) {
+            match self.settle(std::mem::take(&mut reason), &date) {
                 Settled::Scgi(scgi) => {
-                    reason = Reason::default();
                     match self.pass(scgi, desk) {
                         Ok(Passed::Done(then)) => break then,
                         Ok(Passed::Elsewhere) => {}
@@ -96,7 +105,10 @@ impl<'a> Script<'a> {
                 Settled::Reply(reply) => break self.reply(&reply),
                 Settled::Silence => break Then::Close,
                 Settled::Status { .. } => {
-                    log::error!("{}: the status page is not reached by redirects", self.prefix(None));
+                    log::error!(
+                        "{}: the status page is not reached by redirects",
+                        self.prefix(None)
+                    );
                     self.exchange.course.action = Action::Refuse(404);
                 }
             }
@@ -104,7 +116,19 @@ impl<'a> Script<'a> {
         self.end(then);
     }
 
-    fn settle(&mut self, reason: Reason, date: &HttpDate) -> Settled {
+    fn settle(&mut self, mut reason: Reason, date: &HttpDate) -> Settled {
+        reason.field = self.refusal.take();
+        self.around(date, |around, request, course| {
+            around.settle(request, course, reason)
+        })
+    }
+
+    /// Lets something happen to the course, with all that is known of the request.
+    pub(super) fn around<T>(
+        &mut self,
+        date: &HttpDate,
+        happen: impl FnOnce(&Around<'_>, &mut Request, &mut Course) -> T,
+    ) -> T {
         let keep_alive = self.keep_alive()
             // What went wrong may have gone wrong with the framing (T39).
             && !matches!(self.exchange.course.action, Action::Refuse(400 | 500));
@@ -124,7 +148,7 @@ impl<'a> Script<'a> {
             keep_alive,
             date: date.as_str(),
         };
-        around.settle(&mut exchange.request, &mut exchange.course, reason)
+        happen(&around, &mut exchange.request, &mut exchange.course)
     }
 
     /// Whether the connection can be kept: request and settings allow it, and nothing of the request is unread.
@@ -158,7 +182,9 @@ impl<'a> Script<'a> {
     /// the body has gone by.
     pub(super) fn refuse(&mut self, status: u16) {
         let course = &mut self.exchange.course;
-        let named = course.error_page(status).is_some_and(|page| page.keeps_body());
+        let named = course
+            .error_page(status)
+            .is_some_and(|page| page.keeps_body());
         course.in_error |= named && self.body_gone;
         course.action = Action::Refuse(status);
     }
@@ -173,22 +199,27 @@ impl<'a> Script<'a> {
         self.set_pace(None);
         self.begun = true;
         self.exchange.sink.reply(reply);
-        if reply.keep_alive { Then::Keep } else { Then::Close }
+        if reply.keep_alive {
+            Then::Keep
+        } else {
+            Then::Close
+        }
     }
 
     /// Sets the pace of the response that is about to begin. `asked`: X-Accel-Limit-Rate of it.
     pub(super) fn set_pace(&mut self, asked: Option<u64>) {
         let client = self.exchange.client();
         let carried = self.exchange.course.carried.limit_rate;
-        let rate = asked.or(carried).unwrap_or_else(|| {
-            let template = client.limit_rate.as_ref();
-            self.rate(template, "--client-limit-rate", units::rate)
+        if asked.or(carried).is_none() && client.limit_rate.is_none() {
+            return;
+        }
+        let (rate, after) = self.around(&HttpDate::new(0), |around, request, course| {
+            around.pace(asked, client, request, course)
         });
         if rate > 0 {
-            let template = client.limit_rate_after.as_ref();
             self.exchange.sink.set_pace(Some(Pace {
                 rate,
-                after: self.rate(template, "--client-limit-rate-after", units::size),
+                after,
                 start: Instant::now(),
             }));
         }
@@ -248,25 +279,6 @@ impl<'a> Script<'a> {
             self.protected = protected;
             self.exchange.sink.set_protected(protected);
         }
-    }
-
-    /// A rate or size that a template gives; what can not be read means no limit, and is logged.
-    pub(super) fn rate(
-        &self,
-        template: Option<&Template>,
-        flag: &str,
-        parse: impl Fn(&str) -> Result<u64, &'static str>,
-    ) -> u64 {
-        let Some(template) = template else { return 0 };
-        let text = self.render(template);
-        if text.is_empty() {
-            return 0;
-        }
-        let text = String::from_utf8_lossy(&text);
-        parse(&text).unwrap_or_else(|why| {
-            log::warn!("{}: {flag} \"{text}\": {why}; no limit", self.prefix(None));
-            0
-        })
     }
 
     pub(super) fn render(&self, template: &Template) -> Vec<u8> {

@@ -4,14 +4,12 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use super::Desk;
-use super::attempt::Heard;
 use super::retry::{Condition, Situation, Verdict, judge, status_counts};
 use super::script::{Passed, Script};
-use super::send::Body;
-use crate::config::address::{Address, BindAddress, bind_address};
+use crate::config::address::{BindAddress, bind_address};
 use crate::config::group::{Balance, Sticky};
 use crate::config::{BindTo, Pass, Scgi};
-use crate::error::Fault;
+use crate::error::{Described, Fault};
 use crate::scgi::request::EncodeError;
 use crate::upstream::groups::{Group, Picked, Run};
 
@@ -52,7 +50,7 @@ impl Script<'_> {
         let mut next = tour.run.next(tour.from, tour.began);
         while let Some(server) = next {
             tour.tries += 1;
-            let heard = match self.attempt(&plan, &server, desk) {
+            let mut heard = match self.attempt(&plan, &server, desk) {
                 Ok(heard) => heard,
                 Err(fault) => {
                     next = self.after_fault(fault, &plan, &server, &mut tour)?;
@@ -69,15 +67,16 @@ impl Script<'_> {
                 };
                 if status_counts(status) {
                     server.failed(&format!("status {status}"), Instant::now());
+                    heard.counted = true;
                 }
+                self.say_status(status, &server, other.as_ref());
                 if other.is_some() {
-                    self.say_status(status, &server, other.as_ref());
-                    self.account(&heard, &server);
+                    heard.account(&server);
                     next = other;
                     continue;
                 }
             }
-            return self.conclude(heard, &plan, &server, desk);
+            return self.conclude(heard, &plan, server, desk);
         }
         let fault = if tour.run.fits_any(tour.from) {
             Fault::NoServer
@@ -150,27 +149,23 @@ impl Script<'_> {
         }
     }
 
-    /// The attempt is over; its server's counters get what it came to.
-    pub(super) fn account(&self, heard: &Heard, server: &Picked) {
-        server.account(
-            heard.head.status(),
-            heard.sent.bytes,
-            heard.incoming.received,
-            heard.begin.elapsed(),
-        );
-    }
-
     /// No server could be chosen (T9): the lists of `$upstream_…` variables name the group (V15).
     fn no_server(&mut self, plan: &Plan, fault: &Fault) {
         let name = match &plan.scgi.pass {
-            Pass::Group(index) => self.shared.config.groups.get(*index).map(|g| g.name.clone()),
+            Pass::Group(index) => self
+                .shared
+                .config
+                .groups
+                .get(*index)
+                .map(|g| g.name.clone()),
             Pass::Template(template) => {
                 Some(String::from_utf8_lossy(&self.render(template)).into_owned())
             }
         };
         let name = name.unwrap_or_default();
         let prefix = self.prefix(None);
-        log::error!("{prefix}, group {name}: {}", fault.described());
+        let said = Described { fault, unix: false };
+        log::error!("{prefix}, group {name}: {said}");
         self.begin_try(&name);
         if let Some(attempt) = self.tries.last_mut() {
             attempt.status = fault.status();
@@ -186,7 +181,8 @@ impl Script<'_> {
             self.exchange.body.len()
         };
         let result = self.with_facts(0, &|_| None, |facts| {
-            scgi.params.encode(request, facts, length, &mut desk.request)
+            scgi.params
+                .encode(request, facts, length, &mut desk.request)
         });
         match result {
             Ok(encoded) => Ok((encoded.start, encoded.block)),

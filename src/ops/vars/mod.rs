@@ -13,6 +13,8 @@ mod fields;
 mod paths;
 mod upstream;
 
+pub use fields::cookie;
+
 #[cfg(test)]
 mod tests;
 

@@ -15,8 +15,11 @@
 mod config;
 #[path = "../../../src/http/mod.rs"]
 mod http;
-#[path = "../../../src/respond/mod.rs"]
-mod respond;
+// Of this room only what is pure to the last file.
+mod respond {
+    #[path = "../../../../src/respond/head.rs"]
+    pub mod head;
+}
 #[path = "../../../src/scgi/mod.rs"]
 mod scgi;
 #[path = "../../../src/template/mod.rs"]

@@ -83,7 +83,13 @@ fn time_of_one_response_head() {
         let Ok(Parsed::Done(head, _)) = parse(std::hint::black_box(head), &mut 0) else {
             panic!("refused")
         };
-        std::hint::black_box(translate(&head, &settings, &GET, &Extras::default(), &mut out));
+        std::hint::black_box(translate(
+            &head,
+            &settings,
+            &GET,
+            &Extras::default(),
+            &mut out,
+        ));
     }
     println!(
         "one response head: {} ns, {} bytes",
