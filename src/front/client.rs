@@ -84,7 +84,7 @@ impl Conn {
 
     /// Says why a connection ends before its first request.
     pub(super) fn preface_failed(&self, why: &str) {
-        log::info!("{}: the head of the PROXY protocol: {why}", self.name());
+        log::info!("{}: no head of the PROXY protocol: {why}", self.name());
     }
 }
 

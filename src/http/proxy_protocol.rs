@@ -38,7 +38,7 @@ pub fn parse(bytes: &[u8]) -> Result<Step, Malformed> {
     } else if is_start(bytes, b"PROXY ") {
         text(bytes)
     } else {
-        Err(Malformed("no head of the PROXY protocol"))
+        Err(Malformed("the connection begins otherwise"))
     }
 }
 

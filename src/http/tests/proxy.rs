@@ -190,7 +190,7 @@ fn what_can_not_become_a_head_is_refused_at_once() {
     }
     assert_eq!(
         parse(b"\x16\x03\x01"),
-        Err(Malformed("no head of the PROXY protocol"))
+        Err(Malformed("the connection begins otherwise"))
     );
     // Command, family and length are enough; the block need not come.
     let head = binary(0x21, 0x51, &[0; 40]);
