@@ -33,8 +33,9 @@ impl AccessRules {
 }
 
 impl Who {
-    /// `client` is in canonical form: never an IPv4-mapped address.
-    fn is(&self, client: Option<IpAddr>) -> bool {
+    /// Whether the rule is about this client. `None` is a client on a Unix socket; an address is in canonical form: never
+    /// an IPv4-mapped one.
+    pub fn is(&self, client: Option<IpAddr>) -> bool {
         match (self, client) {
             (Who::All, _) | (Who::Unix, None) => true,
             (Who::Unix, Some(_)) | (Who::Net(..), None) => false,

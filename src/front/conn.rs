@@ -38,6 +38,8 @@ pub struct Hub {
     pub now: Instant,
     /// The program is stopping: no connection is kept.
     pub stopping: bool,
+    /// Some server believes peers about who the client is.
+    pub names_clients: bool,
     /// Counts exchanges.
     pub exchanges: u64,
 }
@@ -62,6 +64,8 @@ pub struct Edges {
 
 /// Where a connection stands.
 pub enum Phase {
+    /// Before everything else: the head of the PROXY protocol has not come, or not all of it.
+    Preface,
     /// Between requests: not a byte of the next has come.
     Idle,
     /// Part of a head has come.
@@ -92,6 +96,9 @@ pub struct Pending {
 pub struct Conn {
     pub sink: Arc<Sink>,
     pub key: Key,
+    /// The ends of the connection itself.
+    pub(super) own: Arc<ConnInfo>,
+    /// The same for the current request: its client may be another than the peer.
     pub info: Arc<ConnInfo>,
     /// Index into the configuration's listens.
     pub listen: usize,
@@ -127,12 +134,18 @@ impl Conn {
         client: &'static Client,
         hub: &mut Hub,
     ) -> Conn {
+        let own = Arc::new(info);
+        let phase = match hub.shared.config.listens[listen].proxy_protocol {
+            true => Phase::Preface,
+            false => Phase::Idle,
+        };
         let mut conn = Conn {
             sink,
             key,
-            info: Arc::new(info),
+            info: Arc::clone(&own),
+            own,
             listen,
-            phase: Phase::Idle,
+            phase,
             buf: Vec::new(),
             counted: 0,
             scanned: 0,
@@ -212,7 +225,7 @@ impl Conn {
     fn has_left(&self) -> bool {
         match self.phase {
             Phase::Busy { protected, .. } => {
-                let tcp = self.info.remote.is_some();
+                let tcp = self.own.remote.is_some();
                 let state = self.sink.look();
                 let at_work = state.turn == Turn::Worker && !state.streaming;
                 tcp && !protected && !self.half_closed && at_work
@@ -252,6 +265,10 @@ impl Conn {
     pub fn on_timer(&mut self, hub: &mut Hub) -> Fate {
         match &self.phase {
             Phase::Idle | Phase::Linger(_) => Fate::Close,
+            Phase::Preface => {
+                self.preface_failed("not complete within --client-header-timeout");
+                Fate::Close
+            }
             Phase::Head => self.refuse_slow("no complete head within --client-header-timeout", hub),
             Phase::Body(_) => self.refuse_slow("no body within --client-body-timeout", hub),
             Phase::Wait(..) => {
@@ -368,7 +385,7 @@ impl Conn {
                 }
                 _ => None,
             },
-            Phase::Idle | Phase::Head | Phase::Body(_) | Phase::Wait(..) => None,
+            Phase::Preface | Phase::Idle | Phase::Head | Phase::Body(_) | Phase::Wait(..) => None,
         }
     }
 }

@@ -155,6 +155,7 @@ impl Front {
                 again: Vec::new(),
                 now,
                 stopping: false,
+                names_clients: shared.config.servers.iter().any(|s| s.real_ip.is_some()),
                 exchanges: 0,
             },
             stopping: Stopping::No,
@@ -411,6 +412,7 @@ impl Front {
         let info = ConnInfo {
             id: self.accepted,
             remote: accepted.remote,
+            proxy: None,
             local: accepted.local,
         };
         let client = self.client_of(listen);

@@ -1,10 +1,12 @@
 //! A connection's input: reads, and uses what has come as far as the phase takes it.
 
 use std::io;
+use std::sync::Arc;
 
 use super::conn::{Conn, Fate, Hub, Phase};
 use super::intake::{self, HeadStep};
 use crate::buffer::memory::Memory;
+use crate::http::proxy_protocol::Malformed;
 use crate::http::request::Limits;
 use crate::sink::Turn;
 use crate::sys;
@@ -35,9 +37,19 @@ impl Conn {
                 Phase::Wait(..) => return Fate::Stay,
                 // Our end has been sent; a stop does not wait for the client's.
                 Phase::Linger(_) if hub.stopping && !self.readable => return Fate::Close,
-                Phase::Idle if hub.stopping && self.buf.is_empty() && !self.readable => {
+                Phase::Preface | Phase::Idle
+                    if hub.stopping && self.buf.is_empty() && !self.readable =>
+                {
                     return Fate::Close;
                 }
+                Phase::Preface if !self.buf.is_empty() => match self.preface() {
+                    Ok(true) => continue,
+                    Ok(false) => {}
+                    Err(Malformed(why)) => {
+                        self.preface_failed(why);
+                        return Fate::Close;
+                    }
+                },
                 _ => {}
             }
             if !self.buf.is_empty() && self.use_buffer(hub) {
@@ -116,6 +128,9 @@ impl Conn {
     fn on_end(&mut self, hub: &mut Hub) -> Fate {
         self.readable = false;
         match &self.phase {
+            Phase::Preface if !self.buf.is_empty() => {
+                self.preface_failed("the connection ended within it");
+            }
             Phase::Head => self.abandoned("it ended within a request head", hub),
             Phase::Body(_) => self.abandoned("it ended within a request body", hub),
             _ => {}
@@ -128,8 +143,11 @@ impl Conn {
         let mut at = 0;
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
             match &mut self.phase {
+                // All of it is kept until it is complete; `drive` takes it.
+                Phase::Preface => return at,
                 Phase::Idle => {
                     self.phase = Phase::Head;
+                    self.info = Arc::clone(&self.own);
                     self.scanned = 0;
                     self.started = hub.now;
                     let wait = self.server(hub).client_header_timeout;

@@ -1,12 +1,14 @@
 //! The front: one thread, the event loop, every client connection.
 //!
 //! [`event_loop`] waits and dispatches; [`listener`] opens sockets and accepts; [`conn`] is one connection and its
-//! phases: [`input`] reads and lets [`intake`] say what the bytes are, [`requests`] follows a request's course and hands
-//! exchanges to the workers, [`answers`] is what the front says itself; what a worker left is written when the client takes more;
+//! phases: [`input`] reads and lets [`intake`] say what the bytes are, [`client`] finds out whose they are, [`requests`] follows
+//! a request's course and hands exchanges to the workers, [`answers`] is what the front says itself; what a worker left is
+//! written when the client takes more;
 //! [`timers`] remembers when to look again. It never waits for an application or a disk.
 #![forbid(unsafe_code)]
 
 mod answers;
+mod client;
 mod conn;
 mod event_loop;
 mod input;

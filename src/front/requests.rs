@@ -66,6 +66,7 @@ impl Conn {
     /// A head is complete and sound. `following` is the number of bytes that came behind it.
     pub(super) fn on_request(&mut self, request: Box<Request>, following: usize, hub: &mut Hub) {
         self.requests = self.requests.saturating_add(1);
+        self.identify(&request, hub);
         let config = hub.shared.config;
         let listen = &config.listens[self.listen];
         let client = self.info.remote.map(|addr| addr.ip());

@@ -13,6 +13,7 @@ mod framing;
 mod head;
 pub mod host;
 mod line;
+pub mod proxy_protocol;
 pub mod request;
 pub mod status;
 pub mod uri;

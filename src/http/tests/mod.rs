@@ -4,6 +4,7 @@ mod chunks;
 mod heads;
 mod mutate;
 mod parts;
+mod proxy;
 mod smuggling;
 mod targets;
 

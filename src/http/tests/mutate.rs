@@ -7,7 +7,7 @@ use crate::http::fields::{is_token, is_value_byte};
 use crate::http::request::{Limits, Request, find_end};
 
 /// Marsaglia's xorshift: the same bytes in every run.
-struct Random(u32);
+pub(super) struct Random(pub u32);
 
 impl Random {
     fn next(&mut self) -> usize {
@@ -17,18 +17,18 @@ impl Random {
         self.0 as usize
     }
 
-    fn below(&mut self, n: usize) -> usize {
+    pub fn below(&mut self, n: usize) -> usize {
         self.next() % n.max(1)
     }
 
-    fn pick<'a>(&mut self, from: &[&'a [u8]]) -> &'a [u8] {
+    pub fn pick<'a>(&mut self, from: &[&'a [u8]]) -> &'a [u8] {
         from.get(self.below(from.len()))
             .copied()
             .unwrap_or_default()
     }
 
     /// One to four changes: a byte, a piece with a meaning, a cut, a repeat.
-    fn mutate(&mut self, seed: &[u8], pieces: &[&[u8]]) -> Vec<u8> {
+    pub fn mutate(&mut self, seed: &[u8], pieces: &[&[u8]]) -> Vec<u8> {
         let mut bytes = seed.to_vec();
         for _ in 0..=self.below(4) {
             let at = self.below(bytes.len() + 1);

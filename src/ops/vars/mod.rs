@@ -31,13 +31,15 @@ use crate::config::{Config, Handler, Location, Server};
 use crate::http::request::{Framing, Request};
 use crate::template::{Values, Var};
 
-/// The two ends of a client connection. Made once for each.
+/// The two ends of a client connection. Made once for each, and again for each request whose client is another than the peer.
 #[derive(Debug, Clone)]
 pub struct ConnInfo {
     /// A serial number of connections.
     pub id: u64,
-    /// `None`: a Unix socket.
+    /// The client. `None`: a Unix socket. Port 0: not known, for the field that named the client had none.
     pub remote: Option<SocketAddr>,
+    /// The client as the head of the PROXY protocol names it.
+    pub proxy: Option<SocketAddr>,
     pub local: Local,
 }
 
@@ -148,10 +150,11 @@ impl Values for Facts<'_> {
             Var::Pid => put_count(out, std::process::id().into()),
             Var::RealpathRoot => self.put_realpath_root(out),
             Var::RemoteAddr => self.put_remote_addr(out),
+            // As in nginx: empty where the port of the client is not known.
             Var::RemotePort => self
                 .conn
                 .remote
-                .is_some_and(|addr| put_count(out, addr.port().into())),
+                .is_some_and(|addr| addr.port() == 0 || put_count(out, addr.port().into())),
             Var::RemoteUser => self
                 .request
                 .and_then(|r| r.field("authorization"))
@@ -191,11 +194,9 @@ impl Values for Facts<'_> {
             Var::UpstreamHttp(name) => put_looked_up(out, self.upstream_fields, name),
             Var::ScriptName => put_some(out, self.split_path().map(|(script, _)| script)),
             Var::PathInfo => put_some(out, self.split_path().map(|(_, info)| info)),
-            // Spool files have no name, and without a PROXY protocol, a cache or maps these have no value.
-            Var::RequestBodyFile
-            | Var::ProxyProtocolAddr
-            | Var::UpstreamCacheStatus
-            | Var::Map(_) => false,
+            Var::ProxyProtocolAddr => self.conn.proxy.is_some_and(|addr| put_ip(out, addr.ip())),
+            // Spool files have no name, and without a cache or maps these have no value.
+            Var::RequestBodyFile | Var::UpstreamCacheStatus | Var::Map(_) => false,
         }
     }
 }

@@ -73,6 +73,7 @@ fn inet(remote: &str, local: &str) -> ConnInfo {
     ConnInfo {
         id: 7,
         remote: Some(remote.parse().expect("a test address")),
+        proxy: None,
         local: Local::Inet(local.parse().expect("a test address")),
     }
 }
@@ -81,6 +82,7 @@ fn unix() -> ConnInfo {
     ConnInfo {
         id: 7,
         remote: None,
+        proxy: None,
         local: Local::Unix("/run/web.sock".into()),
     }
 }
@@ -161,6 +163,18 @@ fn the_ends_of_a_connection() {
     assert_eq!(
         value(&f, "$remote_addr $remote_port $server_addr $server_port"),
         "unix: (unset) unix:/run/web.sock 80"
+    );
+    assert_eq!(value(&f, "$proxy_protocol_addr"), "(unset)");
+    let named = ConnInfo {
+        proxy: Some("[2001:db8::7]:4711".parse().expect("a test address")),
+        ..inet("192.0.2.1:0", "127.0.0.1:80")
+    };
+    assert_eq!(
+        value(
+            &facts(&config, &named, None),
+            "$proxy_protocol_addr $remote_addr:$remote_port."
+        ),
+        "2001:db8::7 192.0.2.1:."
     );
 }
 

@@ -4,12 +4,14 @@
 //! Used twice: by the targets of the fuzz package and by the integration test `fuzz_loop`.
 
 mod chunks;
+mod proxy;
 mod request;
 mod response;
 mod text;
 mod wire;
 
 pub use chunks::chunked;
+pub use proxy::proxy_protocol;
 pub use request::request_head;
 pub use response::response_head;
 pub use text::{template, units};
