@@ -9,11 +9,8 @@
 mod config;
 #[path = "../src/http/mod.rs"]
 mod http;
-// Of this room only what is pure to the last file.
-mod respond {
-    #[path = "../../src/respond/head.rs"]
-    pub mod head;
-}
+#[path = "fuzz/src/respond.rs"]
+mod respond;
 #[path = "../src/scgi/mod.rs"]
 mod scgi;
 #[path = "../src/template/mod.rs"]

@@ -15,11 +15,7 @@
 mod config;
 #[path = "../../../src/http/mod.rs"]
 mod http;
-// Of this room only what is pure to the last file.
-mod respond {
-    #[path = "../../../../src/respond/head.rs"]
-    pub mod head;
-}
+mod respond;
 #[path = "../../../src/scgi/mod.rs"]
 mod scgi;
 #[path = "../../../src/template/mod.rs"]
