@@ -24,11 +24,21 @@ pub struct AccessRules {
 impl AccessRules {
     /// Whether a client may come in. `None` is a client on a Unix socket.
     pub fn allows(&self, client: Option<IpAddr>) -> bool {
+        self.verdict(client).unwrap_or(true)
+    }
+
+    /// Whether a rule lets this client in; that none keeps it out is not enough. For what may not be left to a default.
+    pub fn allows_explicitly(&self, client: Option<IpAddr>) -> bool {
+        self.verdict(client).unwrap_or(false)
+    }
+
+    /// What the first rule that matches says.
+    fn verdict(&self, client: Option<IpAddr>) -> Option<bool> {
         let client = client.map(|ip| ip.to_canonical());
-        self.rules
-            .iter()
+        let mut rules = self.rules.iter();
+        rules
             .find(|(_, who)| who.is(client))
-            .is_none_or(|(allow, _)| *allow)
+            .map(|(allow, _)| *allow)
     }
 }
 
@@ -144,6 +154,19 @@ mod tests {
         assert!(r.allows(ip("2001:db8:1::1")));
         assert!(!r.allows(ip("2001:db9::1")));
         assert!(!r.allows(None));
+    }
+
+    #[test]
+    fn only_a_rule_lets_a_client_in_explicitly() {
+        let client = ip("192.0.2.1");
+        assert!(!AccessRules::default().allows_explicitly(client));
+        assert!(!rules(&[(false, "10.0.0.0/8")]).allows_explicitly(client));
+        assert!(!rules(&[(false, "all"), (true, "all")]).allows_explicitly(client));
+        let some = rules(&[(true, "192.0.2.0/24"), (false, "10.0.0.0/8")]);
+        assert!(some.allows_explicitly(client));
+        assert!(some.allows(ip("8.8.8.8")) && !some.allows_explicitly(ip("8.8.8.8")));
+        assert!(!some.allows_explicitly(None));
+        assert!(rules(&[(true, "unix:")]).allows_explicitly(None));
     }
 
     #[test]

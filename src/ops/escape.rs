@@ -1,6 +1,47 @@
 //! Foreign bytes made safe inside JSON strings and HTML. What is not UTF-8 becomes U+FFFD: neither has other bytes.
 #![forbid(unsafe_code)]
 
+use super::calendar::put_number;
+
+/// Appends pieces: [`Out::raw`] as they are, the others made safe.
+#[derive(Default)]
+pub struct Out(pub Vec<u8>);
+
+impl Out {
+    /// Markup of our own.
+    pub fn raw(&mut self, markup: &str) -> &mut Out {
+        self.0.extend_from_slice(markup.as_bytes());
+        self
+    }
+
+    /// Text for HTML, as [`html`] makes it.
+    pub fn text(&mut self, bytes: &[u8]) -> &mut Out {
+        html(&mut self.0, bytes);
+        self
+    }
+
+    /// Decimal digits.
+    pub fn number(&mut self, n: u64) -> &mut Out {
+        put_number(&mut self.0, n);
+        self
+    }
+
+    /// A JSON string.
+    pub fn string(&mut self, bytes: &[u8]) -> &mut Out {
+        self.raw("\"");
+        json(&mut self.0, bytes);
+        self.raw("\"")
+    }
+
+    /// The name of a JSON member and its colon, after a comma unless it is the first of its object.
+    pub fn key(&mut self, name: &[u8]) -> &mut Out {
+        if !self.0.ends_with(b"{") {
+            self.raw(",");
+        }
+        self.string(name).raw(":")
+    }
+}
+
 /// The inside of a JSON string (RFC 8259 7).
 pub fn json(out: &mut Vec<u8>, bytes: &[u8]) {
     for chunk in bytes.utf8_chunks() {

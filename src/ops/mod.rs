@@ -7,4 +7,6 @@ pub mod demo;
 pub mod escape;
 pub mod logging;
 pub mod privileges;
+pub mod stats;
+pub mod status;
 pub mod vars;

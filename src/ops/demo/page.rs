@@ -5,8 +5,8 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::super::calendar::{put_number, put_padded};
-use super::super::escape;
+use super::super::calendar::put_padded;
+use super::super::escape::{self, Out};
 use super::body::{Body, KEPT, Part};
 use super::request::Request;
 
@@ -36,49 +36,6 @@ pub fn policy(nonce: &str) -> String {
     )
 }
 
-/// Appends pieces: `raw` as they are, `text` escaped.
-#[derive(Default)]
-struct Out(Vec<u8>);
-
-impl Out {
-    fn raw(&mut self, markup: &str) -> &mut Out {
-        self.0.extend_from_slice(markup.as_bytes());
-        self
-    }
-
-    fn text(&mut self, bytes: &[u8]) -> &mut Out {
-        escape::html(&mut self.0, bytes);
-        self
-    }
-
-    fn number(&mut self, n: u64) -> &mut Out {
-        put_number(&mut self.0, n);
-        self
-    }
-
-    fn row(&mut self, name: &[u8], value: &[u8]) {
-        self.raw("<tr><td>")
-            .text(name)
-            .raw("<td>")
-            .text(value)
-            .raw("\n");
-    }
-
-    /// `"name":`, after a comma unless it is the first of its object.
-    fn key(&mut self, name: &[u8]) -> &mut Out {
-        if !self.0.ends_with(b"{") {
-            self.raw(",");
-        }
-        self.string(name).raw(":")
-    }
-
-    fn string(&mut self, bytes: &[u8]) -> &mut Out {
-        self.raw("\"");
-        escape::json(&mut self.0, bytes);
-        self.raw("\"")
-    }
-}
-
 impl View<'_> {
     /// The page.
     pub fn html(&self) -> Vec<u8> {
@@ -87,7 +44,7 @@ impl View<'_> {
         self.put_wire(&mut out);
         out.raw("<h2>Parameters</h2>\n<table><tr><th>name<th>value\n");
         for (name, value) in self.request.params() {
-            out.row(name, value);
+            row(&mut out, name, value);
         }
         out.raw("</table>\n");
         self.put_body(&mut out);
@@ -176,7 +133,8 @@ impl View<'_> {
         for pair in self.body.start.split(|b| *b == b'&').take(FIELDS_SHOWN) {
             let mut halves = pair.splitn(2, |b| *b == b'=');
             let name = halves.next().unwrap_or_default();
-            out.row(
+            row(
+                out,
                 &form_decode(name),
                 &form_decode(halves.next().unwrap_or_default()),
             );
@@ -243,6 +201,14 @@ impl View<'_> {
         out.raw("]}}\n");
         out.0
     }
+}
+
+fn row(out: &mut Out, name: &[u8], value: &[u8]) {
+    out.raw("<tr><td>")
+        .text(name)
+        .raw("<td>")
+        .text(value)
+        .raw("\n");
 }
 
 fn put_parts(out: &mut Out, parts: &[Part]) {
