@@ -174,7 +174,7 @@ fn buttons_are_for_those_who_may_press_them() {
                 ..server("a:1")
             }],
         }];
-        let page = text(html::render(&snapshot(&groups), orders, None));
+        let page = text(html::render(&snapshot(&groups), orders, None, "n0"));
         let values = page.split("name=\"action\" value=\"").skip(1);
         values
             .map(|rest| rest.split('"').next().unwrap_or_default().to_owned())
