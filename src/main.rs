@@ -25,7 +25,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use buffer::memory::Memory;
 use cli::Action;
@@ -33,6 +33,7 @@ use config::Config;
 use front::{Front, listener};
 use ops::accesslog::AccessLogs;
 use ops::demo::{self, DemoHandle};
+use ops::stats::Stats;
 use ops::{logging, privileges};
 use upstream::Upstreams;
 use worker::exchange::{self, Exchange};
@@ -139,6 +140,7 @@ fn run(config: &'static Config, warnings: &[String], demo_dir: &Path) -> Result<
         config,
         memory: Box::leak(Box::new(Memory::new(config.process.memory))),
         upstreams: Upstreams::new(config),
+        stats: Stats::new(Instant::now()),
         keeps_tries: !logs.is_empty() || config.evaluates_responses(),
         logs,
     }));

@@ -35,6 +35,7 @@ impl Conn {
     /// The client left before its request was complete: only the log is told.
     pub(super) fn abandoned(&mut self, why: &str, hub: &mut Hub) {
         log::info!("{}: {why}", self.name());
+        hub.shared.stats.unanswered();
         if hub.shared.logs.is_empty() {
             return;
         }
@@ -107,6 +108,7 @@ impl Conn {
 
     /// Refuses what never became a request: a plain page, and the connection ends.
     fn refuse_plainly(&mut self, status: u16, hub: &mut Hub) {
+        hub.shared.stats.request();
         let date = hub.desk.date(SystemTime::now());
         let page = Page {
             status,
@@ -152,7 +154,11 @@ impl Conn {
             let record = self.record(about, status, head_len, hub);
             Some(Box::new(move |ended| record.write(ended)))
         };
-        self.sink.finish(Ending { then, after });
+        self.sink.finish(Ending {
+            then,
+            status: if status == 444 { 0 } else { status },
+            after,
+        });
         self.busy(false, hub);
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::intake::BodyIntake;
+use super::status::Inquiry;
 use super::timers::{Alarm, Timers};
 use crate::buffer::chain::Spool;
 use crate::config::{Client, Server};
@@ -34,6 +35,8 @@ pub struct Hub {
     pub scratch: Box<[u8]>,
     /// Connections whose flush used up its share: they go on after the others.
     pub again: Vec<Key>,
+    /// Requests to status locations, to be answered at the end of the turn.
+    pub inquiries: Vec<Inquiry>,
     /// The time of this turn of the loop.
     pub now: Instant,
     /// The program is stopping: no connection is kept.

@@ -8,14 +8,15 @@ use std::time::{Duration, Instant};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
 
-use super::conn::{Conn, Edges, Fate, Hub, Phase};
+use super::conn::{Conn, Edges, Fate, Hub};
+use super::ending::Stopping;
 use super::listener::{Accepted, Listener};
 use super::timers::Timers;
 use crate::config::Client;
-use crate::error::Gone;
+use crate::ops::status::Census;
 use crate::ops::vars::ConnInfo;
-use crate::sink::{Key, Notes, Sink, Turn};
-use crate::sys::{self, Signal, Signals};
+use crate::sink::{Key, Notes, Sink};
+use crate::sys::{self, Signals};
 use crate::worker::exchange::Exchange;
 use crate::worker::pool::Pool;
 use crate::worker::{Desk, Shared};
@@ -35,8 +36,6 @@ const ACCEPT_REST: Duration = Duration::from_millis(200);
 const ACCEPT_SHARE: usize = 64;
 /// After this long without an event warm buffers are given back.
 const IDLE_TRIM: Duration = Duration::from_secs(10);
-/// After cancelling what outlives `--shutdown-timeout`, this long is left for it to end.
-const LAST_CALL: Duration = Duration::from_secs(1);
 
 /// The front can not go on: the program ends, loudly.
 #[derive(Debug)]
@@ -57,39 +56,28 @@ fn failed(what: &'static str) -> impl Fn(io::Error) -> FrontError {
 }
 
 /// A place for a connection. The serial number changes with each use.
-struct Slot {
+pub(super) struct Slot {
     serial: u32,
     conn: Option<Box<Conn>>,
-}
-
-/// How the program is ending.
-#[derive(Clone, Copy)]
-enum Stopping {
-    No,
-    /// Running requests may go on until then.
-    Gently(Instant),
-    /// They have been cancelled, and may only come to their end.
-    Cancelled(Instant),
-    Now,
 }
 
 /// The front thread's all.
 pub struct Front {
     poll: Poll,
-    signals: Signals,
+    pub(super) signals: Signals,
     notes: Arc<Notes>,
-    listeners: Vec<Listener>,
+    pub(super) listeners: Vec<Listener>,
     /// How many listeners there were: connection tokens begin behind them.
     first_conn: usize,
-    slots: Vec<Slot>,
+    pub(super) slots: Vec<Slot>,
     free: Vec<usize>,
     /// Slots that became free in this turn: used again only in the next, since events for them may be waiting.
     freed: Vec<usize>,
     serial: u32,
     /// Connections so far, for their ids.
     accepted: u64,
-    hub: Hub,
-    stopping: Stopping,
+    pub(super) hub: Hub,
+    pub(super) stopping: Stopping,
     /// When queued jobs want to be looked at again.
     relief: Option<Instant>,
     /// When something last happened.
@@ -153,6 +141,7 @@ impl Front {
                 desk: Desk::new(),
                 scratch: vec![0; SCRATCH].into_boxed_slice(),
                 again: Vec::new(),
+                inquiries: Vec::new(),
                 now,
                 stopping: false,
                 names_clients: shared.config.servers.iter().any(|s| s.real_ip.is_some()),
@@ -214,6 +203,7 @@ impl Front {
         for key in std::mem::take(&mut self.hub.again) {
             self.with(key.slot, Some(key.serial), Conn::on_note);
         }
+        self.answer_inquiries();
         self.on_timers();
         self.accept_all();
         self.relief = self.hub.pool.relieve(self.hub.now);
@@ -227,9 +217,29 @@ impl Front {
         }
     }
 
+    /// Answers requests to status locations, which want all connections counted.
+    fn answer_inquiries(&mut self) {
+        if self.hub.inquiries.is_empty() {
+            return;
+        }
+        let mut census = Census::default();
+        for conn in self.slots.iter().filter_map(|slot| slot.conn.as_ref()) {
+            conn.count_state(&mut census);
+        }
+        for inquiry in std::mem::take(&mut self.hub.inquiries) {
+            let key = inquiry.key();
+            self.with(key.slot, Some(key.serial), |conn, hub| {
+                conn.answer_inquiry(inquiry, census, hub)
+            });
+        }
+    }
+
     /// How long to wait at most.
     fn timeout(&self) -> Option<Duration> {
-        if !self.hub.again.is_empty() || self.listeners.iter().any(Listener::is_waiting) {
+        if !self.hub.again.is_empty()
+            || !self.hub.inquiries.is_empty()
+            || self.listeners.iter().any(Listener::is_waiting)
+        {
             return Some(Duration::ZERO);
         }
         let mut next = self.hub.timers.next();
@@ -252,7 +262,7 @@ impl Front {
     }
 
     /// Lets something happen to a connection, and removes it if that ended it. `serial` guards against a reused slot.
-    fn with(
+    pub(super) fn with(
         &mut self,
         slot: usize,
         serial: Option<u32>,
@@ -270,7 +280,7 @@ impl Front {
         }
     }
 
-    fn close(&mut self, slot: usize) {
+    pub(super) fn close(&mut self, slot: usize) {
         let Some(mut conn) = self.slots.get_mut(slot).and_then(|place| place.conn.take()) else {
             return;
         };
@@ -298,7 +308,7 @@ impl Front {
         }
     }
 
-    fn connections(&self) -> usize {
+    pub(super) fn connections(&self) -> usize {
         self.slots.len() - self.free.len() - self.freed.len()
     }
 
@@ -380,6 +390,7 @@ impl Front {
     fn admit(&mut self, accepted: Accepted, listen: usize) -> io::Result<()> {
         self.serial = self.serial.wrapping_add(1);
         self.accepted += 1;
+        self.hub.shared.stats.connection();
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot {
                 serial: 0,
@@ -408,6 +419,7 @@ impl Front {
             key,
             notes,
             self.hub.shared.memory,
+            &self.hub.shared.stats,
         ));
         let info = ConnInfo {
             id: self.accepted,
@@ -428,63 +440,5 @@ impl Front {
     fn client_of(&self, listen: usize) -> &'static Client {
         let config = self.hub.shared.config;
         &config.servers[config.listens[listen].names.default].client
-    }
-
-    fn on_signals(&mut self) {
-        while let Some(signal) = self.signals.next() {
-            match signal {
-                Signal::Term | Signal::Quit => self.stop_gently(),
-                Signal::Int => self.stopping = Stopping::Now,
-                Signal::Usr1 | Signal::Hup => self.hub.shared.logs.reopen(),
-            }
-        }
-    }
-
-    /// Takes no new connections, closes idle ones, lets running requests end. A second time: ends at once.
-    fn stop_gently(&mut self) {
-        if self.hub.stopping {
-            self.stopping = Stopping::Now;
-            return;
-        }
-        log::info!("stopping: {} connections", self.connections());
-        self.listeners.clear();
-        self.hub.stopping = true;
-        let limit = self.hub.shared.config.process.shutdown_timeout;
-        self.stopping = Stopping::Gently(self.hub.now + limit);
-        for slot in 0..self.slots.len() {
-            self.with(slot, None, Conn::drive);
-        }
-    }
-
-    fn is_over(&mut self) -> bool {
-        match self.stopping {
-            Stopping::No => false,
-            Stopping::Now => true,
-            _ if self.connections() == 0 => true,
-            Stopping::Gently(until) => {
-                if self.hub.now >= until {
-                    self.cancel_all();
-                    self.stopping = Stopping::Cancelled(self.hub.now + LAST_CALL);
-                }
-                self.connections() == 0
-            }
-            Stopping::Cancelled(until) => self.hub.now >= until,
-        }
-    }
-
-    fn cancel_all(&mut self) {
-        log::warn!(
-            "--shutdown-timeout is over: ending {} connections",
-            self.connections()
-        );
-        for slot in 0..self.slots.len() {
-            self.with(slot, None, |conn, _| {
-                conn.sink.cancel(Gone::Stopping);
-                match conn.phase {
-                    Phase::Busy { .. } if conn.sink.look().turn == Turn::Worker => Fate::Stay,
-                    _ => Fate::Close,
-                }
-            });
-        }
     }
 }

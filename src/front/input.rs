@@ -86,6 +86,7 @@ impl Conn {
         let fate = match result {
             Ok(0) => Some(self.on_end(hub)),
             Ok(count) => {
+                hub.shared.stats.received(count as u64);
                 // A short read has emptied the socket; the end of the stream, once announced, must still be read.
                 self.readable = count == scratch.len() || self.read_closed;
                 if self.buf.is_empty() {

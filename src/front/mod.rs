@@ -1,8 +1,8 @@
 //! The front: one thread, the event loop, every client connection.
 //!
-//! [`event_loop`] waits and dispatches; [`listener`] opens sockets and accepts; [`conn`] is one connection and its
+//! [`event_loop`] waits and dispatches, [`ending`] hears signals and stops; [`listener`] opens sockets and accepts; [`conn`] is one connection and its
 //! phases: [`input`] reads and lets [`intake`] say what the bytes are, [`client`] finds out whose they are, [`requests`] follows
-//! a request's course and hands exchanges to the workers, [`answers`] is what the front says itself; what a worker left is
+//! a request's course and hands exchanges to the workers, [`answers`] is what the front says itself, [`status`] what it says of the program; what a worker left is
 //! written when the client takes more;
 //! [`timers`] remembers when to look again. It never waits for an application or a disk.
 #![forbid(unsafe_code)]
@@ -10,11 +10,13 @@
 mod answers;
 mod client;
 mod conn;
+mod ending;
 mod event_loop;
 mod input;
 mod intake;
 pub mod listener;
 mod requests;
+mod status;
 mod timers;
 
 pub use event_loop::Front;

@@ -66,6 +66,7 @@ impl Conn {
     /// A head is complete and sound. `following` is the number of bytes that came behind it.
     pub(super) fn on_request(&mut self, request: Box<Request>, following: usize, hub: &mut Hub) {
         self.requests = self.requests.saturating_add(1);
+        hub.shared.stats.request();
         self.identify(&request, hub);
         let config = hub.shared.config;
         let listen = &config.listens[self.listen];
@@ -98,10 +99,7 @@ impl Conn {
             Settled::Scgi(scgi) => self.take_in(request, course, scgi, following, hub),
             Settled::Reply(reply) => self.send_reply(&reply, request, course, hub),
             Settled::Silence => self.close_silently(request, course, hub),
-            Settled::Status { .. } => {
-                course.action = Action::Refuse(404);
-                self.follow(request, course, Reason::default(), following, hub);
-            }
+            Settled::Status { writable } => self.take_inquiry(request, course, writable, hub),
         }
     }
 
@@ -341,7 +339,7 @@ impl Conn {
 
     fn submit(&mut self, pending: Pending, keep_alive: bool, hub: &mut Hub) {
         let Action::Scgi(scgi) = pending.course.action else {
-            return;
+            return self.take_order(pending, hub);
         };
         let body = body_of(pending.intake, pending.spool);
         let streams = matches!(body, Body::Stream { .. });
@@ -357,6 +355,7 @@ impl Conn {
             temp: &self.client.temp,
             requests: self.requests,
             started: self.started,
+            queued: hub.now,
             keep_alive,
             finished: false,
         });
@@ -392,6 +391,7 @@ impl Conn {
             "{}: the client closed the connection while its request waited",
             self.name()
         );
+        hub.shared.stats.unanswered();
         if !hub.shared.logs.is_empty() {
             let about = About {
                 request: Some(Box::new(back.request)),

@@ -54,7 +54,7 @@ impl Sink {
             self.room.notify_all();
         }
         if matches!(flushed, Flushed::Empty(Turn::Done { .. })) {
-            Self::report(inner, true);
+            self.report(inner, true);
         }
         flushed
     }
@@ -118,7 +118,7 @@ impl Sink {
             self.break_off(&mut inner, Gone::Hangup);
         }
         inner.chain.clear();
-        Self::report(inner, false);
+        self.report(inner, false);
     }
 
     /// Front: closing the socket shall send a reset.

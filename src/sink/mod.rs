@@ -29,6 +29,7 @@ use std::time::{Duration, Instant};
 use crate::buffer::chain::{Chain, Piece};
 use crate::buffer::memory::Memory;
 use crate::error::Gone;
+use crate::ops::stats::Stats;
 use crate::sys;
 
 /// Whose turn it is with a connection.
@@ -68,6 +69,8 @@ pub struct Ended {
 /// The end of an exchange.
 pub struct Ending {
     pub then: Then,
+    /// The status of the response, for the counters; 0: there was none.
+    pub status: u16,
     pub after: Option<After>,
 }
 
@@ -89,6 +92,8 @@ struct Inner {
     progress: Instant,
     pace: Option<Pace>,
     sent: u64,
+    /// The status of the exchange that has ended and is not counted yet.
+    ended: Option<u16>,
     after: Option<After>,
 }
 
@@ -97,6 +102,7 @@ pub struct Sink {
     socket: OwnedFd,
     key: Key,
     notes: Arc<Notes>,
+    stats: &'static Stats,
     inner: Mutex<Inner>,
     room: Condvar,
 }
@@ -132,11 +138,18 @@ const SHARE: usize = 1 << 20;
 
 impl Sink {
     /// A sink for a client's socket, which is non-blocking.
-    pub fn new(socket: OwnedFd, key: Key, notes: Arc<Notes>, memory: &'static Memory) -> Sink {
+    pub fn new(
+        socket: OwnedFd,
+        key: Key,
+        notes: Arc<Notes>,
+        memory: &'static Memory,
+        stats: &'static Stats,
+    ) -> Sink {
         Sink {
             socket,
             key,
             notes,
+            stats,
             inner: Mutex::new(Inner {
                 chain: Chain::new(memory),
                 turn: Turn::Front,
@@ -149,6 +162,7 @@ impl Sink {
                 progress: Instant::now(),
                 pace: None,
                 sent: 0,
+                ended: None,
                 after: None,
             }),
             room: Condvar::new(),
@@ -169,8 +183,13 @@ impl Sink {
         self.room.notify_all();
     }
 
-    fn report(mut inner: MutexGuard<'_, Inner>, complete: bool) {
+    fn report(&self, mut inner: MutexGuard<'_, Inner>, complete: bool) {
         let after = inner.after.take();
+        match inner.ended.take() {
+            None => {}
+            Some(0) => self.stats.unanswered(),
+            Some(status) => self.stats.response(status, inner.sent),
+        }
         let ended = Ended {
             sent: inner.sent,
             complete,

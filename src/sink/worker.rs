@@ -199,13 +199,19 @@ impl Sink {
         self.end(lock(&self.inner), ending);
     }
 
-    fn end(&self, mut inner: MutexGuard<'_, Inner>, Ending { then, after }: Ending) {
+    fn end(&self, mut inner: MutexGuard<'_, Inner>, ending: Ending) {
+        let Ending {
+            then,
+            status,
+            after,
+        } = ending;
         inner.upstream = None;
         inner.turn = Turn::Done {
             then,
             at: Instant::now(),
         };
         inner.after = after;
+        inner.ended = Some(status);
         let empty = inner.chain.is_empty();
         let mut note = inner.attention || inner.gone.is_some();
         if empty {
@@ -216,7 +222,7 @@ impl Sink {
                 Then::Reset => note = true,
             }
             let complete = inner.gone.is_none();
-            Self::report(inner, complete);
+            self.report(inner, complete);
         } else {
             drop(inner);
         }

@@ -285,6 +285,7 @@ impl Script<'_> {
             }
             Ending {
                 then,
+                status: this.status,
                 after: this.after(|tries| {
                     if let Some(attempt) = tries.last_mut() {
                         attempt.response_time = Some(begin.elapsed());
@@ -310,7 +311,8 @@ impl Script<'_> {
         let (delivered, result) = deliver(&mut job, &heard.line.connection, &mut heard.incoming);
         desk.large = heard.incoming.is_large();
         self.exchange.finished = delivered.finished;
-        self.after_delivery(&delivered, &shape, &address, begin);
+        let spilled = overflow.spilled();
+        self.after_delivery(&delivered, &shape, &address, (begin, spilled));
         let Err(fault) = result else {
             return Ok(then);
         };
@@ -334,9 +336,12 @@ impl Script<'_> {
         delivered: &Delivered,
         shape: &head::Plan,
         address: &Address,
-        begin: Instant,
+        (begin, spilled): (Instant, u64),
     ) {
         self.begun |= delivered.begun;
+        if spilled > 0 {
+            self.shared.stats.spilled(spilled);
+        }
         if let Some(attempt) = self.tries.last_mut() {
             attempt.response_length = delivered.body;
             attempt.bytes_received = delivered.received;

@@ -29,8 +29,9 @@ pub struct Exchange {
     pub temp: &'static TempPath,
     /// Requests on this connection, this one included.
     pub requests: u32,
-    /// When the request's first byte came.
+    /// When the request's first byte came, and when it was ready for a worker.
     pub started: Instant,
+    pub queued: Instant,
     /// Request and settings allow the connection to be kept.
     pub keep_alive: bool,
     /// The sink has been told of the end; from then on it belongs to the next exchange.
@@ -49,6 +50,7 @@ impl Exchange {
 pub fn run(mut exchange: Box<Exchange>, desk: &mut Desk, shared: &'static Shared) {
     let sink = Arc::clone(&exchange.sink);
     let number = exchange.number;
+    shared.stats.waited(exchange.queued.elapsed());
     let panicked = is_panic(desk, |desk| Script::new(&mut exchange, shared).run(desk));
     if panicked {
         log::error!("exchange {number}: panic; the exchange is given up");
@@ -76,7 +78,11 @@ fn keep_file(exchange: Exchange, shared: &Shared) {
 
 /// After a panic: a 500 where nothing of a response has gone out, else a connection that is visibly cut.
 fn rescue(sink: &Sink, desk: &mut Desk) {
-    let ending = |then| Ending { then, after: None };
+    let ending = |then| Ending {
+        then,
+        status: 500,
+        after: None,
+    };
     if !sink.is_untouched() {
         return sink.finish(ending(Then::Reset));
     }
@@ -104,6 +110,7 @@ mod tests {
     use super::*;
     use crate::buffer::memory::Memory;
     use crate::config::TempPath;
+    use crate::ops::stats::Stats;
     use crate::sink::{Key, Notes, Overflow, Turn};
     use std::io::Read;
     use std::os::unix::net::UnixStream;
@@ -113,9 +120,10 @@ mod tests {
         let (ours, client) = UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
         let memory: &'static Memory = Box::leak(Box::new(Memory::new(0)));
+        let stats: &'static Stats = Box::leak(Box::new(Stats::new(Instant::now())));
         let key = Key { slot: 0, serial: 1 };
         let notes = Arc::new(Notes::new(Box::new(|| {})));
-        let sink = Sink::new(ours.into(), key, notes, memory);
+        let sink = Sink::new(ours.into(), key, notes, memory, stats);
         sink.begin(Turn::Worker, false, false, false);
         (sink, client, memory)
     }

@@ -25,6 +25,7 @@ use crate::buffer::memory::Memory;
 use crate::config::Config;
 use crate::http::date::HttpDate;
 use crate::ops::accesslog::AccessLogs;
+use crate::ops::stats::Stats;
 use crate::upstream::Upstreams;
 
 /// What all threads share. Made once, before they start, and never dropped.
@@ -32,6 +33,7 @@ pub struct Shared {
     pub config: &'static Config,
     pub memory: &'static Memory,
     pub upstreams: Upstreams,
+    pub stats: Stats,
     pub logs: AccessLogs,
     /// Tries are remembered: a log, or a template that is evaluated with a response, may ask for them.
     pub keeps_tries: bool,

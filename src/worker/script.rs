@@ -231,7 +231,13 @@ impl<'a> Script<'a> {
             return;
         }
         let after = self.after(|_| {});
-        self.exchange.sink.finish(Ending { then, after });
+        // Whoever has left got no answer.
+        let answered = self.begun && self.status != 444;
+        self.exchange.sink.finish(Ending {
+            then,
+            status: if answered { self.status } else { 0 },
+            after,
+        });
         self.exchange.finished = true;
     }
 

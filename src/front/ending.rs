@@ -1,0 +1,87 @@
+//! Signals, and how the program ends.
+
+use std::time::{Duration, Instant};
+
+use super::conn::{Conn, Fate, Phase};
+use super::event_loop::Front;
+use crate::error::Gone;
+use crate::sink::Turn;
+use crate::sys::Signal;
+
+/// After cancelling what outlives `--shutdown-timeout`, this long is left for it to end.
+const LAST_CALL: Duration = Duration::from_secs(1);
+
+/// How the program is ending.
+#[derive(Clone, Copy)]
+pub(super) enum Stopping {
+    No,
+    /// Running requests may go on until then.
+    Gently(Instant),
+    /// They have been cancelled, and may only come to their end.
+    Cancelled(Instant),
+    Now,
+}
+
+impl Front {
+    pub(super) fn on_signals(&mut self) {
+        while let Some(signal) = self.signals.next() {
+            match signal {
+                Signal::Term | Signal::Quit => self.stop_gently(),
+                Signal::Int => self.stopping = Stopping::Now,
+                Signal::Usr1 => self.hub.shared.logs.reopen(),
+                Signal::Hup => {
+                    self.hub.shared.logs.reopen();
+                    self.hub.shared.upstreams.refresh();
+                }
+            }
+        }
+    }
+
+    /// Takes no new connections, closes idle ones, lets running requests end. A second time: ends at once.
+    fn stop_gently(&mut self) {
+        if self.hub.stopping {
+            self.stopping = Stopping::Now;
+            return;
+        }
+        log::info!("stopping: {} connections", self.connections());
+        self.listeners.clear();
+        self.hub.stopping = true;
+        let limit = self.hub.shared.config.process.shutdown_timeout;
+        self.stopping = Stopping::Gently(self.hub.now + limit);
+        for slot in 0..self.slots.len() {
+            self.with(slot, None, Conn::drive);
+        }
+    }
+
+    pub(super) fn is_over(&mut self) -> bool {
+        match self.stopping {
+            Stopping::No => false,
+            Stopping::Now => true,
+            _ if self.connections() == 0 => true,
+            Stopping::Gently(until) => {
+                if self.hub.now >= until {
+                    self.cancel_all();
+                    self.stopping = Stopping::Cancelled(self.hub.now + LAST_CALL);
+                }
+                self.connections() == 0
+            }
+            Stopping::Cancelled(until) => self.hub.now >= until,
+        }
+    }
+
+    fn cancel_all(&mut self) {
+        log::warn!(
+            "--shutdown-timeout is over: ending {} connections",
+            self.connections()
+        );
+        for slot in 0..self.slots.len() {
+            self.with(slot, None, |conn, _| {
+                conn.sink.cancel(Gone::Stopping);
+                match conn.phase {
+                    Phase::Busy { .. } if conn.sink.look().turn == Turn::Worker => Fate::Stay,
+                    _ => Fate::Close,
+                }
+            });
+        }
+    }
+}
