@@ -12,3 +12,6 @@ pub mod page;
 pub mod ranges;
 pub mod reply;
 pub mod store;
+
+#[cfg(test)]
+pub(crate) mod scratch;
