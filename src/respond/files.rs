@@ -222,7 +222,7 @@ fn look(way: Way, place: &Place) -> io::Result<Found> {
     }
     let file = match place.rest.is_empty() {
         true => sys::open_content(&place.base)?,
-        false => sys::open_beneath_by(way, &place.base, &place.rest)?,
+        false => sys::open_beneath(way, &place.base, &place.rest)?,
     };
     judge(file, place.name())
 }
@@ -230,7 +230,7 @@ fn look(way: Way, place: &Place) -> io::Result<Found> {
 fn look_for_index(way: Way, place: &Place) -> io::Result<Found> {
     let mut index = place.clone();
     index.append(INDEX);
-    match sys::open_beneath_by(way, &index.base, &index.rest) {
+    match sys::open_beneath(way, &index.base, &index.rest) {
         Ok(file) => Ok(match judge(file, INDEX)? {
             Found::Directory => forbidden("its index is a directory"),
             found => found,

@@ -19,3 +19,6 @@ pub mod ranges;
 pub mod reply;
 pub mod store;
 pub mod window;
+
+#[cfg(test)]
+pub(crate) mod scratch;

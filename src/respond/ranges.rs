@@ -35,7 +35,8 @@ pub fn select(value: &[u8], size: u64) -> Selection {
         return Selection::Whole;
     };
     let mut ranges = Vec::new();
-    let mut sum: u64 = 0;
+    // What the runs may still have together.
+    let mut room = size;
     let mut members = 0;
     for member in list(set) {
         members += 1;
@@ -45,18 +46,19 @@ pub fn select(value: &[u8], size: u64) -> Selection {
         let (from, to) = spec.within(size);
         if from < to {
             let len = to - from;
+            if len > room || ranges.len() == RANGES_MAX {
+                // What follows must still be a set.
+                let is_set = list(set).skip(members).all(|m| Spec::parse(m).is_some());
+                return match is_set {
+                    true => Selection::Whole,
+                    false => Selection::Unsatisfiable,
+                };
+            }
+            room -= len;
             ranges.push(Range { from, len });
-            sum = sum.saturating_add(len);
         } else if from == 0 {
             // Of something empty, whose whole is what there is to send.
             return Selection::Whole;
-        }
-        if sum > size || ranges.len() > RANGES_MAX {
-            // What follows must still be a set.
-            return match list(set).skip(members).all(|m| Spec::parse(m).is_some()) {
-                true => Selection::Whole,
-                false => Selection::Unsatisfiable,
-            };
         }
     }
     match ranges.is_empty() {

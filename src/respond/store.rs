@@ -39,7 +39,6 @@ pub struct Store {
     /// The name it has for the time being.
     temp: Option<CString>,
     mode: u32,
-    written: u64,
     /// For error messages.
     path: PathBuf,
 }
@@ -78,7 +77,6 @@ impl Store {
             name: CString::new(name)?,
             temp,
             mode,
-            written: 0,
             path: place.path(),
         })
     }
@@ -88,14 +86,7 @@ impl Store {
     /// # Errors
     /// As write(2), with the path. The store is of no use after that.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes).map_err(|e| at(&self.path, &e))?;
-        self.written += bytes.len() as u64;
-        Ok(())
-    }
-
-    /// Bytes written so far.
-    pub fn written(&self) -> u64 {
-        self.written
+        self.file.write_all(bytes).map_err(|e| at(&self.path, &e))
     }
 
     /// Gives the file its name, in place of whatever file had it before. Its time is `last_modified`, the value of the response's

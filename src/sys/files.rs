@@ -54,20 +54,13 @@ pub fn open_content(path: &Path) -> io::Result<File> {
 }
 
 /// Opens `rest` below the directory `base` for reading, as content; never anything outside of it. `rest` is relative: segments
-/// with one slash between them. What kind of file it is, the caller must ask.
+/// with one slash between them. What kind of file it is, the caller must ask. [`Way::Kernel`] becomes a walk where the kernel
+/// can not do it.
 ///
 /// # Errors
 /// As openat2(2): EXDEV or ELOOP for a path that leads out, or, without openat2, ELOOP or ENOTDIR for any symbolic link.
 /// InvalidInput for an empty path, a NUL and an empty, `.` or `..` segment. EAGAIN when renames kept it from being followed.
-pub fn open_beneath(base: &Path, rest: &[u8]) -> io::Result<File> {
-    open_beneath_by(way(), base, rest)
-}
-
-/// The same, in the way that is asked for; [`Way::Kernel`] still becomes a walk where the kernel can not do it.
-///
-/// # Errors
-/// As [`open_beneath`].
-pub fn open_beneath_by(way: Way, base: &Path, rest: &[u8]) -> io::Result<File> {
+pub fn open_beneath(way: Way, base: &Path, rest: &[u8]) -> io::Result<File> {
     check(rest)?;
     let base = open_directory(base)?;
     open_at(way, base.as_fd(), rest, READ).map(File::from)
@@ -327,3 +320,6 @@ fn openat2(base: BorrowedFd<'_>, path: &CStr, flags: libc::c_int) -> io::Result<
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
