@@ -52,6 +52,12 @@ impl Files {
         }
     }
 
+    /// How many spare files there are.
+    pub fn spare(&self) -> usize {
+        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        spare.len()
+    }
+
     /// Closes the spare files.
     pub fn trim(&self) {
         let spare = std::mem::take(&mut *self.spare.lock().unwrap_or_else(PoisonError::into_inner));
@@ -180,8 +186,9 @@ mod tests {
         assert_eq!(inode(&again), first);
         assert_ne!(inode(&other), first);
         files.give_back(&one, again);
+        assert_eq!(files.spare(), 1);
         files.trim();
-        assert!(files.spare.lock().unwrap().is_empty());
+        assert_eq!(files.spare(), 0);
         std::fs::remove_dir_all(one).unwrap();
         std::fs::remove_dir_all(two).unwrap();
     }

@@ -29,6 +29,8 @@ pub struct Overflow<'a> {
     done: Option<Arc<File>>,
     /// Bytes written to the file.
     at: u64,
+    /// Bytes written to all files.
+    spilled: u64,
 }
 
 impl<'a> Overflow<'a> {
@@ -50,7 +52,13 @@ impl<'a> Overflow<'a> {
             file: None,
             done: None,
             at: 0,
+            spilled: 0,
         }
+    }
+
+    /// How many bytes of the response went to temp files so far.
+    pub fn spilled(&self) -> u64 {
+        self.spilled
     }
 
     pub(super) fn fill_memory(&self, inner: &mut Inner, first: &mut &[u8], second: &mut &[u8]) {
@@ -97,6 +105,7 @@ impl<'a> Overflow<'a> {
             Ok(file) => {
                 let at = self.at;
                 self.at += bytes.len() as u64;
+                self.spilled += bytes.len() as u64;
                 Some((file, at))
             }
             Err(error) => {

@@ -2,54 +2,58 @@
 //! for; what a colour says, a sign and a word say too.
 #![forbid(unsafe_code)]
 
-use std::time::Duration;
-
 use super::super::escape::Out;
+use super::amounts::{put_grouped, put_millis, put_size, put_time};
 use super::{Snapshot, state_name};
 use crate::upstream::view::{BUCKETS, GroupView, ServerView, State};
 
 const STYLE: &str = include_str!("page.css");
 
 /// The Content-Security-Policy of the page. Inside a foreign frame its buttons could be clicked unseen.
-pub const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; \
-                          base-uri 'none'; frame-ancestors 'none'";
+pub fn policy(nonce: &str) -> String {
+    format!(
+        "default-src 'none'; style-src 'nonce-{nonce}'; img-src data:; form-action 'self'; base-uri 'none'; \
+         frame-ancestors 'none'"
+    )
+}
 
 /// How often a page that refreshes itself does, in seconds, when asked for by its own link.
 const REFRESH: u32 = 5;
 
-/// The page. `orders` gives each server its buttons; `refresh` loads the page again after so many seconds.
-pub fn render(snapshot: &Snapshot<'_>, orders: bool, refresh: Option<u32>) -> Vec<u8> {
+/// The page. `orders` gives each server its buttons; `refresh` loads the page again after so many
+/// seconds; `nonce` is the one of the [`policy`].
+pub fn render(snapshot: &Snapshot<'_>, orders: bool, refresh: Option<u32>, nonce: &str) -> Vec<u8> {
     let mut out = Out(Vec::with_capacity(16 * 1024));
-    put_start(&mut out, "scgate on ", snapshot.hostname, refresh);
+    put_start(&mut out, "scgate on ", snapshot.hostname, refresh, nonce);
     put_header(&mut out, snapshot, refresh);
-    out.raw("<main>\n<h2>Now</h2>\n<div class=\"grid\">\n");
-    put_now(&mut out, snapshot);
+    out.raw("<main>\n<h2>Load</h2>\n");
+    put_load(&mut out, snapshot);
+    for group in snapshot.groups {
+        put_group(&mut out, group, orders);
+    }
+    out.raw("<h2>Clients</h2>\n<div class=\"grid\">\n");
     put_connections(&mut out, snapshot);
-    out.raw("</div>\n<h2>Since the start</h2>\n<div class=\"grid\">\n");
-    put_traffic(&mut out, snapshot);
     put_responses(&mut out, snapshot);
+    put_traffic(&mut out, snapshot);
     let totals = &snapshot.totals;
     out.raw("<section class=\"card\"><h3>Waits for a worker</h3>\n");
     put_times(&mut out, &totals.waits, totals.wait_sum);
     out.raw("</section>\n</div>\n");
-    for group in snapshot.groups {
-        put_group(&mut out, group, orders);
-    }
     out.raw("</main>\n");
     out.0
 }
 
 /// A page that says why something was not done.
-pub fn refusal(why: &str) -> Vec<u8> {
+pub fn refusal(why: &str, nonce: &str) -> Vec<u8> {
     let mut out = Out::default();
-    put_start(&mut out, "scgate", "", None);
+    put_start(&mut out, "scgate", "", None, nonce);
     out.raw("<main class=\"card\"><h1>Not done</h1>\n<p>")
         .text(why.as_bytes());
     out.raw("</p>\n<p><a href=\"?\">Back to the status</a></p></main>\n");
     out.0
 }
 
-fn put_start(out: &mut Out, title: &str, name: &str, refresh: Option<u32>) {
+fn put_start(out: &mut Out, title: &str, name: &str, refresh: Option<u32>, nonce: &str) {
     out.raw("<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n");
     out.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
     if let Some(seconds) = refresh {
@@ -57,7 +61,9 @@ fn put_start(out: &mut Out, title: &str, name: &str, refresh: Option<u32>) {
         out.number(seconds.into()).raw("\">\n");
     }
     out.raw("<title>").raw(title).text(name.as_bytes());
-    out.raw("</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>")
+    out.raw("</title>\n<link rel=\"icon\" href=\"data:,\">\n<style nonce=\"")
+        .raw(nonce)
+        .raw("\">")
         .raw(STYLE)
         .raw("</style>\n");
 }
@@ -104,17 +110,13 @@ fn put_summary(out: &mut Out, groups: &[GroupView]) {
         .raw(class)
         .raw("\"><span aria-hidden=\"true\">");
     out.raw(state_sign(sign)).raw("</span> ");
-    if out_of_use > 0 {
-        put_count(out, all - out_of_use);
-        out.raw(" of ");
-    } else if all > 1 {
-        out.raw("All ");
-    }
+    put_count(out, all - out_of_use);
+    out.raw(" of ");
     put_count(out, all);
     out.raw(if all > 1 {
-        " servers take requests"
+        " servers in use"
     } else {
-        " server takes requests"
+        " server in use"
     });
     if failed > 0 {
         out.raw(", ");
@@ -124,13 +126,13 @@ fn put_summary(out: &mut Out, groups: &[GroupView]) {
     out.raw("</p>\n");
 }
 
-fn put_now(out: &mut Out, s: &Snapshot<'_>) {
-    out.raw("<section class=\"card\"><h3>Load</h3>\n<dl class=\"big\">");
+fn put_load(out: &mut Out, s: &Snapshot<'_>) {
+    out.raw("<section class=\"card\"><dl class=\"big\">");
     let connections = usize::try_from(s.census.total()).unwrap_or(usize::MAX);
     gauge(out, "Connections", connections, s.max_connections);
-    gauge(out, "Requests that wait", s.queue_length, s.max_queue);
+    gauge(out, "Waiting requests", s.queue_length, s.max_queue);
     gauge(out, "Busy workers", s.workers_busy, s.max_workers);
-    item(out, "Memory of buffers", &|out| {
+    item(out, "Buffer memory", &|out| {
         put_size(out, wide(s.memory_used));
         put_limit(out, s.max_memory, |out, n| put_size(out, wide(n)));
     });
@@ -143,7 +145,7 @@ fn put_now(out: &mut Out, s: &Snapshot<'_>) {
 
 fn put_connections(out: &mut Out, s: &Snapshot<'_>) {
     out.raw("<section class=\"card\"><h3>Connections</h3>\n");
-    begin_table(out, "What clients' connections do");
+    begin_table(out, "By what they do now", "rows");
     for (state, n) in s.census.states() {
         let name = match state {
             "reading_head" => "A request begins to come",
@@ -156,12 +158,12 @@ fn put_connections(out: &mut Out, s: &Snapshot<'_>) {
         };
         row(out, name).number(n.into()).raw("\n");
     }
-    out.raw("</table></section>\n");
+    out.raw("</table></div></section>\n");
 }
 
 fn put_traffic(out: &mut Out, s: &Snapshot<'_>) {
     let totals = &s.totals;
-    out.raw("<section class=\"card\"><h3>Traffic</h3>\n<dl class=\"big\">");
+    out.raw("<section class=\"card\"><h3>Traffic</h3>\n<p class=\"sub\">Since the start</p>\n<dl class=\"big\">");
     for (name, n, put) in [
         (
             "Connections",
@@ -181,13 +183,13 @@ fn put_traffic(out: &mut Out, s: &Snapshot<'_>) {
 
 fn put_responses(out: &mut Out, s: &Snapshot<'_>) {
     out.raw("<section class=\"card\"><h3>Responses</h3>\n");
-    begin_table(out, "Responses by status class");
+    begin_table(out, "By status class, since the start", "rows");
     let rest = [("No response", s.totals.unanswered)];
     for (class, n) in CLASSES.into_iter().zip(s.totals.responses).chain(rest) {
         put_grouped(row(out, class), n);
         out.raw("\n");
     }
-    out.raw("</table></section>\n");
+    out.raw("</table></div></section>\n");
 }
 
 const CLASSES: [&str; 5] = [
@@ -217,9 +219,9 @@ fn put_group(out: &mut Out, group: &GroupView, orders: bool) {
 }
 
 fn put_server(out: &mut Out, server: &ServerView, group: Option<&str>) {
-    out.raw("<section class=\"card\"><div class=\"top\"><h3>")
+    out.raw("<section class=\"card\"><div class=\"top\"><h3><code>")
         .text(server.address.as_bytes());
-    out.raw("</h3><span class=\"state ")
+    out.raw("</code></h3><span class=\"state ")
         .raw(state_name(server.state));
     out.raw("\"><span aria-hidden=\"true\">")
         .raw(state_sign(server.state))
@@ -236,7 +238,7 @@ fn put_server(out: &mut Out, server: &ServerView, group: Option<&str>) {
     });
     out.number(server.weight.into()).raw("</p>\n");
     if let Some((what, ago)) = &server.last_error {
-        out.raw("<p><span class=\"bad\">Last error</span> ");
+        out.raw("<p><span class=\"failed\">Last error</span> ");
         put_time(out, *ago);
         out.raw(" ago: ").text(what.as_bytes()).raw("</p>\n");
     }
@@ -256,20 +258,29 @@ fn put_server(out: &mut Out, server: &ServerView, group: Option<&str>) {
     });
     item(out, "Received", &|out| put_size(out, server.bytes_received));
     item(out, "Sent", &|out| put_size(out, server.bytes_sent));
-    for (class, n) in ["1xx", "2xx", "3xx", "4xx", "5xx"]
-        .iter()
-        .zip(server.responses)
-    {
-        if n > 0 {
-            item(out, class, &|out| put_grouped(out, n));
-        }
-    }
     out.raw("</dl>\n");
+    if server.responses.iter().any(|n| *n > 0) {
+        put_classes(out, &server.responses);
+    }
     put_times(out, &server.times, server.time_sum.saturating_mul(1000));
     if let Some(group) = group {
         put_buttons(out, group, server);
     }
     out.raw("</section>\n");
+}
+
+/// A line of counts below their classes; the first is left out, which is always none.
+fn put_classes(out: &mut Out, responses: &[u64; 5]) {
+    begin_table(out, "Responses", "rows across");
+    out.raw("<tr>");
+    for class in ["2xx", "3xx", "4xx", "5xx"] {
+        out.raw("<th scope=\"col\">").raw(class);
+    }
+    out.raw("\n<tr>");
+    for n in responses.iter().skip(1) {
+        put_grouped(out.raw("<td>"), *n);
+    }
+    out.raw("\n</table></div>\n");
 }
 
 /// The orders that would change something.
@@ -316,22 +327,24 @@ fn put_times(out: &mut Out, counts: &[u64; BUCKETS.len() + 1], sum: u64) {
     }
     item(out, "Mean", &|out| put_millis(out, sum / total));
     out.raw("</dl>\n<details><summary>Histogram</summary>\n");
-    begin_table(out, "How many took how long");
-    let most = counts.iter().copied().max().unwrap_or(1).max(1);
-    for (at, n) in counts.iter().enumerate() {
+    begin_table(out, "How many took how long", "rows");
+    let most = counts.iter().copied().max().unwrap_or(1);
+    let first = counts.iter().position(|n| *n > 0).unwrap_or(0);
+    let last = counts.iter().rposition(|n| *n > 0).unwrap_or(0);
+    for (at, n) in counts.iter().enumerate().take(last + 1).skip(first) {
         out.raw("<tr><th scope=\"row\">");
         match (BUCKETS.get(at), BUCKETS.last()) {
             (Some(ms), _) => put_millis(out.raw("to "), ms * 1000),
             (None, Some(ms)) => put_millis(out.raw("over "), ms * 1000),
             (None, None) => {}
         }
-        out.raw("<td class=\"bar\"><i style=\"width:")
+        out.raw("<td class=\"bar\"><svg aria-hidden=\"true\"><rect height=\"100%\" width=\"")
             .number(percent(*n, most))
-            .raw("%\"></i><td>");
+            .raw("%\"/></svg><td>");
         put_grouped(out, *n);
         out.raw("\n");
     }
-    out.raw("</table></details>\n");
+    out.raw("</table></div></details>\n");
 }
 
 /// The bound within which so many percent of all stayed.
@@ -379,8 +392,12 @@ fn gauge(out: &mut Out, name: &str, n: usize, limit: usize) {
     });
 }
 
-fn begin_table(out: &mut Out, caption: &str) {
-    out.raw("<table><caption>").raw(caption).raw("</caption>\n");
+/// Begins a table, in a box that scrolls should it be too wide after all.
+fn begin_table(out: &mut Out, caption: &str, class: &str) {
+    out.raw("<div class=\"")
+        .raw(class)
+        .raw("\"><table><caption>");
+    out.raw(caption).raw("</caption>\n");
 }
 
 /// Begins a row; its value follows.
@@ -401,67 +418,31 @@ fn put_count(out: &mut Out, n: usize) {
     put_grouped(out, wide(n));
 }
 
-/// `12,345`.
-fn put_grouped(out: &mut Out, n: u64) {
-    let digits = n.to_string();
-    for (at, digit) in digits.bytes().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
-            out.raw(",");
-        }
-        out.0.push(digit);
-    }
-}
-
-/// `1.2 MiB`.
-fn put_size(out: &mut Out, bytes: u64) {
-    let units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-    let power = (bytes.max(1).ilog2() / 10).min(6);
-    let Some(unit) = power.checked_sub(1).and_then(|at| units.get(at as usize)) else {
-        out.number(bytes).raw(" B");
-        return;
-    };
-    let tenths = (bytes >> (10 * power - 10)) * 10 / 1024;
-    put_tenths(out, tenths);
-    out.raw(" ").raw(unit);
-}
-
-/// `0.4 ms`, `12 ms`, `3.4 s`.
-fn put_millis(out: &mut Out, micros: u64) {
-    if micros < 1_000_000 {
-        put_tenths(out, micros / 100);
-        out.raw(" ms");
-    } else {
-        put_tenths(out, micros / 100_000);
-        out.raw(" s");
-    }
-}
-
-/// One decimal, for small numbers that have one.
-fn put_tenths(out: &mut Out, tenths: u64) {
-    put_grouped(out, tenths / 10);
-    if tenths < 1000 && tenths % 10 > 0 {
-        out.raw(".").number(tenths % 10);
-    }
-}
-
-/// The two largest units: `3 d 4 h`.
-fn put_time(out: &mut Out, time: Duration) {
-    let units = [(86400, " d"), (3600, " h"), (60, " min"), (1, " s")];
-    let mut left = time.as_secs();
-    let first = units.iter().position(|(unit, _)| left >= *unit);
-    for (n, (unit, name)) in units.iter().skip(first.unwrap_or(3)).take(2).enumerate() {
-        if n == 0 || left / unit > 0 {
-            out.raw(if n > 0 { " " } else { "" });
-            out.number(left / unit).raw(name);
-        }
-        left %= unit;
-    }
-}
-
 fn wide(n: usize) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX)
 }
 
 fn narrow(n: u32) -> usize {
     usize::try_from(n).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_reached_by_the_bound_that_holds_it() {
+        let mut counts = [0; BUCKETS.len() + 1];
+        (counts[0], counts[3], counts[11]) = (50, 45, 5);
+        let reach = |share| {
+            let mut out = Out::default();
+            put_reach(&mut out, &counts, 100, share);
+            String::from_utf8(out.0).expect("text")
+        };
+        assert_eq!(
+            [reach(50), reach(51), reach(95)],
+            ["1 ms", "10 ms", "10 ms"]
+        );
+        assert_eq!(reach(96), "over 30 s");
+    }
 }

@@ -20,7 +20,8 @@
 #![forbid(unsafe_code)]
 
 use super::super::escape::Out;
-use super::{Snapshot, put_bound, put_micros, state_name};
+use super::amounts::{put_bound, put_micros};
+use super::{Snapshot, state_name};
 use crate::upstream::view::{BUCKETS, GroupView, ServerView};
 
 /// Renders the whole of it, on one line.

@@ -1,10 +1,11 @@
 //! What a `--status` location answers with: the state of the program as a page, as JSON or as Prometheus text, and the
 //! orders that a POST can give about servers.
 //!
-//! Pure: whoever asks brings a [`Snapshot`] of plain values and the function that carries out an order. [`answer`] is the
+//! No I/O: whoever asks brings a [`Snapshot`] of plain values and the function that carries out an order. [`answer`] is the
 //! whole of it; `orders` has what concerns POST, the other files one rendering each.
 #![forbid(unsafe_code)]
 
+mod amounts;
 mod html;
 mod json;
 mod orders;
@@ -13,9 +14,9 @@ mod prometheus;
 #[cfg(test)]
 mod tests;
 
+use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use super::calendar::put_padded;
 use super::escape::Out;
 use super::stats::Totals;
 use crate::http::fields::{list, trim};
@@ -157,50 +158,59 @@ pub fn answer(
 /// The state. `orders` offers the buttons.
 fn show(request: &Request, snapshot: &Snapshot<'_>, format: Format, orders: bool) -> StatusAnswer {
     let body = match format {
-        Format::Html => html::render(snapshot, orders, refresh(request.query())),
         Format::Json => json::render(snapshot),
         Format::Prometheus => prometheus::render(snapshot),
+        Format::Html => {
+            let again = refresh(request.query());
+            return page(200, &|nonce| html::render(snapshot, orders, again, nonce));
+        }
     };
-    made(format, 200, body)
+    made(format.content_type(), 200, body)
 }
 
 /// An answer with the fields that all have.
-fn made(format: Format, status: u16, body: Vec<u8>) -> StatusAnswer {
-    let mut fields = vec![
+fn made(content_type: &'static str, status: u16, body: Vec<u8>) -> StatusAnswer {
+    let fields = vec![
         ("Cache-Control", "no-store".into()),
         ("Vary", "Accept".into()),
         ("X-Content-Type-Options", "nosniff".into()),
     ];
-    if format == Format::Html {
-        fields.push(("Content-Security-Policy", html::POLICY.into()));
-        // Not no-referrer: then browsers would send `Origin: null` with the page's own forms.
-        fields.push(("Referrer-Policy", "same-origin".into()));
-    }
     StatusAnswer {
         status,
-        content_type: format.content_type(),
+        content_type,
         fields,
         body,
     }
 }
 
+/// A page with its policy. `render` gets what marks its style as its own, which nobody can foresee.
+fn page(status: u16, render: &dyn Fn(&str) -> Vec<u8>) -> StatusAnswer {
+    let nonce = format!("{:016x}", RandomState::new().hash_one(status));
+    let mut answer = made(Format::Html.content_type(), status, render(&nonce));
+    let policy = html::policy(&nonce);
+    answer.fields.push(("Content-Security-Policy", policy));
+    // Not no-referrer: then browsers would send `Origin: null` with the page's own forms.
+    let referrer = "same-origin".into();
+    answer.fields.push(("Referrer-Policy", referrer));
+    answer
+}
+
 /// An answer that says in a sentence why there is no other.
 fn refusal(format: Format, status: u16, why: &str) -> StatusAnswer {
-    let body = match format {
-        Format::Html => html::refusal(why),
+    match format {
+        Format::Html => page(status, &|nonce| html::refusal(why, nonce)),
         Format::Json => {
             let mut out = Out::default();
             out.raw("{\"ok\":false,").string(b"error").raw(":");
             out.string(why.as_bytes()).raw("}\n");
-            out.0
+            made(format.content_type(), status, out.0)
         }
-        Format::Prometheus => [why.as_bytes(), b"\n"].concat(),
-    };
-    let mut answer = made(format, status, body);
-    if format == Format::Prometheus {
-        answer.content_type = "text/plain; charset=utf-8"; // no exposition
+        // No exposition, but text.
+        Format::Prometheus => {
+            let body = [why.as_bytes(), b"\n"].concat();
+            made("text/plain; charset=utf-8", status, body)
+        }
     }
-    answer
 }
 
 /// The format that a request asks for: `?format=`, else what Accept likes best, else the page.
@@ -270,26 +280,5 @@ fn state_name(state: State) -> &'static str {
         State::Starting => "starting",
         State::Draining => "draining",
         State::Down => "down",
-    }
-}
-
-/// Milliseconds as seconds, without zeros at the end: `0.025`, `30`.
-fn put_bound(out: &mut Out, ms: u64) {
-    put_fraction(out, ms, 1000, 3);
-}
-
-/// Microseconds as seconds.
-fn put_micros(out: &mut Out, micros: u64) {
-    put_fraction(out, micros, 1_000_000, 6);
-}
-
-fn put_fraction(out: &mut Out, n: u64, unit: u64, digits: usize) {
-    out.number(n / unit);
-    if n % unit > 0 {
-        out.raw(".");
-        put_padded(&mut out.0, n % unit, digits);
-        while out.0.last() == Some(&b'0') {
-            out.0.pop();
-        }
     }
 }

@@ -25,11 +25,15 @@ pub fn take(
     match done {
         Err((status, why)) => refusal(format, status, &why),
         Ok(()) if format == Format::Html => {
-            let mut answer = made(format, 303, Vec::new());
+            let mut answer = made(format.content_type(), 303, Vec::new());
             answer.fields.push(("Location", back(request)));
             answer
         }
-        Ok(()) => made(Format::Json, 200, b"{\"ok\":true}\n".to_vec()),
+        Ok(()) => made(
+            Format::Json.content_type(),
+            200,
+            b"{\"ok\":true}\n".to_vec(),
+        ),
     }
 }
 

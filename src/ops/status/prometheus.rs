@@ -3,7 +3,8 @@
 #![forbid(unsafe_code)]
 
 use super::super::escape::Out;
-use super::{Snapshot, put_bound, put_micros, state_name};
+use super::amounts::{put_bound, put_micros};
+use super::{Snapshot, state_name};
 use crate::upstream::view::{BUCKETS, ServerView, State};
 
 /// The states of a server, each a sample of `scgate_server_state`.
