@@ -3,8 +3,10 @@
 #![allow(unsafe_code)]
 
 mod accounts;
+mod names;
 
 pub use accounts::*;
+pub use names::*;
 
 use std::ffi::CString;
 use std::fs::File;
