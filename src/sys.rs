@@ -4,9 +4,11 @@
 
 mod accounts;
 mod files;
+mod names;
 
 pub use accounts::*;
 pub use files::*;
+pub use names::*;
 
 use std::ffi::CString;
 use std::fs::File;

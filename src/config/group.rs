@@ -63,6 +63,28 @@ pub enum Balance {
     ByBusyness,
 }
 
+impl Balance {
+    /// As `--balance` has it, without the key of `hash`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Balance::RoundRobin => "round_robin",
+            Balance::LeastConn => "least_conn",
+            Balance::IpHash => "ip_hash",
+            Balance::Hash {
+                consistent: false, ..
+            } => "hash",
+            Balance::Hash {
+                consistent: true, ..
+            } => "hash consistent",
+            Balance::Random { two: false } => "random",
+            Balance::Random { two: true } => "random two",
+            Balance::ByRequests => "byrequests",
+            Balance::ByTraffic => "bytraffic",
+            Balance::ByBusyness => "bybusyness",
+        }
+    }
+}
+
 /// `--sticky`.
 #[derive(Debug, Clone)]
 pub enum Sticky {
