@@ -145,6 +145,7 @@ fn run(config: &'static Config, warnings: &[String], demo_dir: &Path) -> Result<
         logs,
     }));
     shared.logs.start();
+    shared.upstreams.start();
     let work = move |job: Box<Exchange>, desk: &mut Desk| exchange::run(job, desk, shared);
     let pool = Pool::new(config.process.workers, config.process.queue, Box::new(work));
     announce(config);

@@ -3,19 +3,57 @@
 
 use std::path::Path;
 
-use crate::config::Config;
+use crate::config::content::Root;
+use crate::config::{Config, Handler, Location};
 
+use super::resolve::Remarks;
 use super::scopes::complain;
 
-/// One line for each directory that is missing.
-pub fn directories(config: &Config) -> Vec<String> {
-    let mut errors = Vec::new();
+/// An error for each directory that is missing; the roots of files may still come, so theirs are warnings.
+pub fn directories(config: &Config, remarks: &mut Remarks) {
     for location in config.servers.iter().flat_map(|server| &server.locations) {
-        let dir = &location.client.temp.dir;
-        if let Err(why) = is_directory(dir) {
-            errors.push(complain("temp-path", Some(&dir.to_string_lossy()), &why));
+        for error in needed(location) {
+            remarks.error(error);
+        }
+        let missing = location.content.root.as_ref().and_then(missing);
+        if let Some(warning) = missing {
+            remarks.warn(warning);
         }
     }
+    for error in files(config) {
+        remarks.error(error);
+    }
+}
+
+fn needed(location: &Location) -> Vec<String> {
+    let mut dirs = vec![("temp-path", &location.client.temp.dir)];
+    if let Handler::Scgi(scgi) = &location.handler {
+        let roots = scgi.sendfile.iter().flat_map(|sendfile| &sendfile.roots);
+        dirs.extend(roots.map(|dir| ("sendfile-root", dir)));
+    }
+    let broken = dirs
+        .into_iter()
+        .filter_map(|(flag, dir)| Some((flag, dir, is_directory(dir).err()?)));
+    broken
+        .map(|(flag, dir, why)| complain(flag, Some(&dir.to_string_lossy()), &why))
+        .collect()
+}
+
+/// A root that holds variables is known to requests alone. An alias may stand for a file.
+fn missing(root: &Root) -> Option<String> {
+    let dir = std::str::from_utf8(root.dir.literal()?).ok()?;
+    let (flag, found) = match root.alias {
+        true => {
+            let found = std::fs::metadata(dir).map(|_| ());
+            ("alias", found.map_err(|error| format!("{dir}: {error}")))
+        }
+        false => ("root", is_directory(Path::new(dir))),
+    };
+    Some(complain(flag, Some(dir), &found.err()?))
+}
+
+fn files(config: &Config) -> Vec<String> {
+    let mut errors = Vec::new();
     if let Some(path) = &config.process.pid {
         errors.extend(parent("pid", path));
     }

@@ -27,6 +27,7 @@ pub struct ListenSpec {
 pub struct ListenOptions {
     pub backlog: Option<i32>,
     pub reuseport: bool,
+    pub proxy_protocol: bool,
     pub ipv6only: Option<bool>,
     pub mode: Option<u32>,
     pub group: Option<String>,
@@ -56,7 +57,7 @@ fn option(word: &str, spec: &mut ListenSpec) -> Result<(), String> {
     match (name, text) {
         ("default_server", None) => spec.default_server = true,
         ("reuseport", None) => options.reuseport = true,
-        ("proxy_protocol", None) => return Err("proxy_protocol: not supported yet".into()),
+        ("proxy_protocol", None) => options.proxy_protocol = true,
         ("backlog", Some(text)) => {
             let number = text.parse().ok().filter(|n| (1..=65_535).contains(n));
             options.backlog =
@@ -68,7 +69,8 @@ fn option(word: &str, spec: &mut ListenSpec) -> Result<(), String> {
         ("group", Some(text)) if !text.is_empty() => options.group = Some(text.to_owned()),
         _ => {
             return Err(format!(
-                "\"{word}\" is not one of backlog=N, reuseport, ipv6only=on|off, default_server, mode=0660, group=NAME"
+                "\"{word}\" is not one of backlog=N, reuseport, ipv6only=on|off, default_server, proxy_protocol, \
+                 mode=0660, group=NAME"
             ));
         }
     }
@@ -88,6 +90,7 @@ fn check(spec: &ListenSpec) -> Result<(), String> {
     let ListenOptions {
         backlog,
         reuseport,
+        proxy_protocol: _,
         ipv6only,
         mode,
         group,
@@ -274,6 +277,7 @@ mod tests {
             "80 group=x",
             "80 frob",
             "80 reuseport=1",
+            "80 proxy_protocol=on",
             "unix:/a mode=9",
             "unix:/a mode=1777",
             "unix:/a reuseport",
@@ -282,10 +286,16 @@ mod tests {
         ] {
             assert!(parse(raw).is_err(), "{raw}");
         }
-        assert_eq!(
-            parse("80 proxy_protocol"),
-            Err("proxy_protocol: not supported yet".into())
-        );
+        for raw in [
+            "80 proxy_protocol",
+            "unix:/a proxy_protocol",
+            "fd:3 proxy_protocol",
+        ] {
+            assert!(
+                parse(raw).is_ok_and(|spec| spec.options.proxy_protocol),
+                "{raw}"
+            );
+        }
     }
 
     #[test]

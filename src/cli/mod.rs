@@ -72,9 +72,7 @@ fn configured(tree: Tree, demo_socket: &Path) -> Action {
     let config = resolve::resolve(&tree, demo_socket, &mut remarks);
     let testing = asked("test") || asked("print-config");
     if testing {
-        check::directories(&config)
-            .into_iter()
-            .for_each(|error| remarks.error(error));
+        check::directories(&config, &mut remarks);
     }
     if !remarks.errors.is_empty() {
         return fail(&remarks.errors);

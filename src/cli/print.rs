@@ -56,21 +56,31 @@ fn print_server(out: &mut String, server: &ServerScope, resolved: &Server, http:
         .locations
         .iter()
         .any(|location| location.opened.is_some());
-    let client = [
+    let general = [
         "keepalive-timeout",
         "keepalive-requests",
         "root",
+        "error-page",
+        "add-header",
+        "default-type",
         "temp-path",
     ];
-    let early =
-        |flag: &Flag| explicit && (flag.long.starts_with("client-") || client.contains(&flag.long));
+    let early = |flag: &Flag| match flag.long {
+        "return" => resolved.answer.is_some(),
+        name => explicit && (name.starts_with("client-") || general.contains(&name)),
+    };
     let wanted = |flag: &Flag| flag.levels.server && (!flag.levels.location || early(flag));
     section(
         out,
         &[(&server.scope, "server"), http],
         own,
         wanted,
-        &|flag| (flag.long == "temp-path").then(|| temp_path(&resolved.client)),
+        &|flag| match flag.long {
+            "temp-path" => Some(temp_path(&resolved.client)),
+            // Alone it means nothing, and would be warned of.
+            "real-ip-header" if resolved.real_ip.is_none() => Some(Default::default()),
+            _ => None,
+        },
     );
 }
 
@@ -99,15 +109,20 @@ fn print_location(
         Handler::Scgi(scgi) => Some(&**scgi),
         Handler::Files | Handler::Return(_) | Handler::Status { .. } => None,
     };
-    if demo {
+    if demo && scgi.is_some() {
         out.push_str("# passed to the built-in application\n");
     }
+    let aliased = matches!(&resolved.content.root, Some(root) if root.alias);
     let wanted = |flag: &Flag| {
         flag.levels.location
-            && match flag.topic {
-                Topic::Scgi if flag.long == "pass" => !demo,
-                Topic::Scgi | Topic::Params | Topic::Response => scgi.is_some(),
-                Topic::Buffers => scgi.is_some() || flag.long == "temp-path",
+            && match (flag.topic, flag.long) {
+                (_, "pass") => !demo,
+                // That of the implicit location is the server's.
+                (_, "return") => location.opened.is_some(),
+                (_, "root") => !aliased,
+                (_, "temp-path") => true,
+                (Topic::Scgi | Topic::Params | Topic::Response, _) => scgi.is_some(),
+                (Topic::Buffers | Topic::Failover, _) => scgi.is_some(),
                 _ => true,
             }
     };
@@ -116,24 +131,25 @@ fn print_location(
         (&server.scope, "server"),
         http,
     ];
-    // Only the implicit location takes its --pass from a level outside.
-    let passes = if location.opened.is_some() {
+    let handler = |flag: &Flag| matches!(flag.long, "pass" | "return");
+    // Only the implicit location takes its handler from a level outside.
+    let own_levels = if location.opened.is_some() {
         &levels[..1]
     } else {
         &levels[..]
     };
     section(
         out,
-        passes,
+        own_levels,
         own,
-        |flag| flag.long == "pass" && wanted(flag),
+        |flag| handler(flag) && wanted(flag),
         &|_| None,
     );
     section(
         out,
         &levels,
         own,
-        |flag| flag.long != "pass" && wanted(flag),
+        |flag| !handler(flag) && wanted(flag),
         &|flag| effective(flag, resolved, scgi),
     );
 }

@@ -1,11 +1,13 @@
 //! From flags in order to scopes: position decides which level a flag belongs to.
 
+use std::rc::Rc;
+
 use crate::config::Match;
 
 use super::args::Given;
 use super::settings::Settings;
 use super::table::{Flag, Role};
-use super::words::{Value, printable};
+use super::words::{MapNames, Value, printable};
 
 /// A flag with its value, as it stood at one level.
 pub struct Said {
@@ -44,6 +46,8 @@ pub struct Tree {
     pub commands: Vec<(&'static str, Option<String>)>,
     /// Without the program's name in front.
     pub errors: Vec<String>,
+    /// What `--map` defines anywhere; usable are those before the flag that is being read.
+    maps: MapNames,
 }
 
 /// Which level the builder stands at.
@@ -65,12 +69,28 @@ pub fn complain(flag: &str, raw: Option<&str>, why: &str) -> String {
 /// Sorts flags into scopes; afterwards every server has a location, and there is a server.
 pub fn build(given: Vec<Given>) -> Tree {
     let mut tree = Tree::default();
+    tree.maps.all = Rc::new(map_names(&given));
     for one in given {
         tree.take(one);
     }
     tree.check_levels();
     tree.add_implicit();
     tree
+}
+
+/// The variables that `--map` defines, so that flags before it may use them too. A broken one keeps its place under a
+/// name that no variable has.
+fn map_names(given: &[Given]) -> Vec<String> {
+    let name = |given: &Given| {
+        let value = Value::parse(given.value.as_deref()?).ok()?;
+        let name = value.word(1)?.strip_prefix('$')?;
+        Some(name.to_ascii_lowercase())
+    };
+    given
+        .iter()
+        .filter(|given| given.flag.long == "map")
+        .map(|given| name(given).unwrap_or_default())
+        .collect()
 }
 
 impl Tree {
@@ -84,8 +104,9 @@ impl Tree {
         if matches!(flag.role, Role::Command) {
             return self.commands.push((flag.long, raw));
         }
+        let maps = self.usable_maps(flag);
         let value = match Value::parse(raw.as_deref().unwrap_or("")) {
-            Ok(value) => value,
+            Ok(value) => Value { maps, ..value },
             Err(why) => {
                 self.errors.push(complain(flag.long, raw.as_deref(), &why));
                 return self.open_broken(flag);
@@ -96,6 +117,19 @@ impl Tree {
             Role::Scope => self.open_location(value),
             Role::Set(set) => self.set(flag, value, set),
             Role::Command | Role::Later => {}
+        }
+    }
+
+    /// A map may use those before it, every other flag all of them.
+    fn usable_maps(&mut self, flag: &Flag) -> MapNames {
+        let usable = match flag.long {
+            "map" => self.maps.usable,
+            _ => self.maps.all.len(),
+        };
+        self.maps.usable += usize::from(flag.long == "map");
+        MapNames {
+            all: Rc::clone(&self.maps.all),
+            usable,
         }
     }
 

@@ -5,7 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::access::Who;
-use crate::config::address::BindAddress;
+use crate::config::address::{BindAddress, Destination};
+use crate::config::content::{
+    AddHeader, ErrorPage, InternalRedirect, Map, NextUpstream, RealIpHeader, Return, Root, Store,
+};
+use crate::config::group::{Balance, GroupServer, Sticky};
 use crate::config::{Bind, Ignore, LogFormat, PathInfo, TempPath};
 use crate::scgi::request::{Param, ParamsMax};
 use crate::template::Template;
@@ -31,11 +35,20 @@ pub struct Settings {
     pub shutdown_timeout: Option<Duration>,
     pub demo: bool,
 
+    // Upstream groups, and variables.
+    pub upstreams: Vec<UpstreamSpec>,
+    pub balances: Vec<Named<Balance>>,
+    pub stickies: Vec<Named<Sticky>>,
+    pub resolve_interval: Option<Duration>,
+    pub maps: Vec<Map>,
+
     // A server.
     pub listens: Vec<ListenSpec>,
     pub client_header_timeout: Option<Duration>,
     pub client_max_header_size: Option<usize>,
     pub underscores: Option<bool>,
+    pub real_ip_from: Vec<Who>,
+    pub real_ip_header: Option<RealIpHeader>,
 
     // The client's side.
     pub client_max_body_size: Option<u64>,
@@ -46,10 +59,21 @@ pub struct Settings {
     pub client_limit_rate_after: Option<Option<Template>>,
     pub keepalive_timeout: Option<Duration>,
     pub keepalive_requests: Option<u32>,
-    pub root: Option<Template>,
     /// `--allow` and `--deny` share one list, for their order matters.
     pub access: Vec<(bool, Who)>,
     pub temp_path: Option<TempPath>,
+
+    // Content.
+    /// `--root` and `--alias` share a place: an inner one of either kind goes before an outer one.
+    pub root: Option<Root>,
+    /// Each with its value as given.
+    pub error_pages: Vec<(ErrorPage, String)>,
+    pub add_headers: Vec<AddHeader>,
+    pub default_type: Option<String>,
+    pub answer: Option<Return>,
+    pub status: Option<StatusSpec>,
+    pub internal: bool,
+    pub auto_redirect: Option<AutoRedirect>,
 
     // The application and the connection to it.
     pub pass: Option<PassSpec>,
@@ -75,6 +99,18 @@ pub struct Settings {
     pub hide: Vec<String>,
     pub show: Vec<String>,
     pub ignore: Option<Ignore>,
+    pub intercept_errors: Option<bool>,
+    pub force_ranges: Option<bool>,
+    pub internal_redirect: Option<InternalRedirect>,
+    /// The name of the field.
+    pub sendfile: Option<Option<String>>,
+    pub sendfile_roots: Vec<PathBuf>,
+    pub store: Option<Option<Store>>,
+    pub store_access: Option<u32>,
+    pub next_upstream: Option<NextUpstream>,
+    pub next_upstream_tries: Option<usize>,
+    pub next_upstream_timeout: Option<Duration>,
+    pub connection_drop: Option<Option<Duration>>,
     pub buffering: Option<bool>,
     pub buffer_size: Option<usize>,
     /// Number and size.
@@ -85,12 +121,46 @@ pub struct Settings {
     pub limit_rate: Option<Option<Template>>,
 }
 
-/// `--pass` before names are resolved.
+/// `--pass` before groups are known and names are resolved.
 #[derive(Clone, Debug)]
 pub enum PassSpec {
     /// The text, and what it names.
-    Fixed(String, crate::config::address::Destination),
+    Fixed(String, Destination),
+    /// A text that only the name of a group can be, and why it is no address.
+    Group(String, String),
     Template(Template),
+}
+
+/// `--upstream`: a server without its addresses.
+pub struct UpstreamSpec {
+    pub group: String,
+    pub server: GroupServer,
+    /// As given.
+    pub raw: String,
+}
+
+/// What `--balance` or `--sticky` says of a group.
+pub struct Named<T> {
+    pub group: String,
+    pub what: T,
+    /// As given.
+    pub raw: String,
+}
+
+/// `--status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatusSpec {
+    Off,
+    On,
+    Writable,
+}
+
+/// `--auto-redirect`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AutoRedirect {
+    Off,
+    On,
+    Default,
 }
 
 /// `--bind` of a fixed address, for the setter.

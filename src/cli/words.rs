@@ -1,6 +1,8 @@
 //! The value of a flag as words, by the quoting rules of nginx.conf: white space separates, `"…"` and `'…'` keep a
 //! word together, `\` escapes a quote or itself.
 
+use std::rc::Rc;
+
 /// One word of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Word {
@@ -9,12 +11,31 @@ pub struct Word {
     pub quoted: bool,
 }
 
+/// The variables that `--map` defines, as far as one value may use them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MapNames {
+    /// All of the command line, lowercased, in its order; shared by every value.
+    pub all: Rc<Vec<String>>,
+    /// How many of them are usable: all, but in a `--map` only those before it.
+    pub usable: usize,
+}
+
+impl MapNames {
+    /// The place of a name, usable or not.
+    pub fn find(&self, name: &str) -> Option<usize> {
+        self.all
+            .iter()
+            .position(|known| known.eq_ignore_ascii_case(name))
+    }
+}
+
 /// What was given to a flag.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Value {
     /// As it stood on the command line.
     pub raw: String,
     pub words: Vec<Word>,
+    pub maps: MapNames,
 }
 
 impl Value {
@@ -24,6 +45,7 @@ impl Value {
         Ok(Value {
             raw: raw.to_owned(),
             words: split(raw)?,
+            maps: MapNames::default(),
         })
     }
 

@@ -4,7 +4,7 @@
 use super::course::{Carried, Course};
 use super::head::is_hidden;
 use crate::config::Scgi;
-use crate::config::content::{ErrorPage, InternalRedirect};
+use crate::config::content::InternalRedirect;
 use crate::scgi::decimal;
 use crate::scgi::response::{Head, Known};
 
@@ -13,7 +13,7 @@ use crate::scgi::response::{Head, Known};
 pub enum Outcome<'a> {
     Deliver,
     /// `--intercept-errors` (S25).
-    ErrorPage(&'static ErrorPage),
+    ErrorPage,
     /// X-Accel-Redirect, to a local URI or `@name` (S11).
     Accel(&'a [u8]),
     /// A local URI in Location, or in the field that `--internal-redirect` names (RFC 3875 6.2.2, S21).
@@ -25,11 +25,8 @@ pub enum Outcome<'a> {
 /// Decides.
 pub fn decide<'a>(head: &'a Head, settings: &Scgi, course: &Course) -> Outcome<'a> {
     let status = head.status();
-    if settings.intercept_errors
-        && status >= 300
-        && let Some(page) = course.error_page(status)
-    {
-        return Outcome::ErrorPage(page);
+    if settings.intercept_errors && status >= 300 && course.error_page(status).is_some() {
+        return Outcome::ErrorPage;
     }
     if !settings.ignore.redirect
         && let Some(target) = known(head, Known::AccelRedirect)
@@ -88,7 +85,7 @@ pub fn carry(head: &Head, settings: &Scgi, outcome: &Outcome<'_>, carried: &mut 
                     || names.iter().any(|n| name.eq_ignore_ascii_case(n))
             }
             Outcome::Local(_) => name.eq_ignore_ascii_case(b"set-cookie"),
-            Outcome::ErrorPage(_) => {
+            Outcome::ErrorPage => {
                 head.status() == 401 && name.eq_ignore_ascii_case(b"www-authenticate")
             }
             Outcome::File(_) => is_of_the_response(known, name, settings),

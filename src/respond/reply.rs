@@ -77,11 +77,6 @@ impl Reply {
             keep_alive,
         }
     }
-
-    /// Bytes of the body.
-    pub fn body_len(&self) -> u64 {
-        self.body.iter().map(Part::len).sum()
-    }
 }
 
 impl Part {

@@ -59,7 +59,7 @@ impl Script<'_> {
                     return Ok(Passed::Done(then));
                 }
             },
-            Outcome::ErrorPage(_) => self.refuse(heard.head.status()),
+            Outcome::ErrorPage => self.refuse(heard.head.status()),
             Outcome::Accel(target) => self.redirect(Target::of(target), &server),
             Outcome::Local(target) => self.redirect(Target::Uri(target), &server),
             Outcome::File(path) => {

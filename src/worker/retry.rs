@@ -89,11 +89,6 @@ pub fn judge(condition: Condition, settings: &NextUpstream, now: &Situation) -> 
     Verdict::Next
 }
 
-/// Whether a fault is held against the server, whatever the settings list (N17, Z18).
-pub fn counts(fault: &Fault) -> bool {
-    fault.is_server_fault()
-}
-
 /// Whether a listed status is (N17): 403 and 404 say something about the request, not about the server.
 pub fn status_counts(status: u16) -> bool {
     matches!(status, 500 | 503 | 429)
@@ -232,7 +227,6 @@ mod tests {
         ] {
             assert_eq!(Condition::of(&fault), condition, "{fault:?}");
         }
-        assert!(counts(&Fault::CutShort { missing: None }) && !counts(&Fault::Memory));
         assert!(status_counts(503) && !status_counts(404));
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::cli::listen::listen;
 use crate::cli::table::{Flag, HTTP_SERVER, ROW, Role, Topic};
+use crate::cli::values::content::{peer, real_ip_header};
 use crate::cli::values::{add, bytes, number, on_off, put, quantity, size, time, wait};
 use crate::units;
 
@@ -26,7 +27,8 @@ pub const FLAGS: &[Flag] = &[
             * `reuseport`: sets SO_REUSEPORT, so that several processes can share the port.\n\
             * `ipv6only=on|off`: whether an IPv6 address leaves IPv4 clients alone; on unless given.\n\
             * `default_server`: the server for requests whose host matches no name.\n\
-            * `proxy_protocol`: not supported yet.\n\
+            * `proxy_protocol`: every connection begins with a head of the PROXY protocol, version 1 or 2; one that does \
+            not is closed. See `--real-ip-header`. Servers that share the address share this.\n\
             * `mode=0660`: the mode of a Unix socket file.\n\
             * `group=NAME`: the group of a Unix socket file.\n\n\
             A socket file that nobody listens on is replaced; one that is in use is an error.",
@@ -149,15 +151,23 @@ pub const FLAGS: &[Flag] = &[
         levels: HTTP_SERVER,
         many: true,
         brief: "believe these peers about the client's address",
-        manual: "Believes peers of this network about the address of the client.",
+        manual: "Believes peers of this address or network (`192.0.2.0/24`, `2001:db8::/32`), or with `unix:` those on Unix \
+            sockets, about the address of the client: they are your own proxies. What `--real-ip-header` gives then \
+            takes the place of the peer's address, in `$remote_addr`, REMOTE_ADDR, `--allow` and `--deny`, ip_hash and the \
+            logs. Without this flag nobody is believed.",
+        role: Role::Set(|s, v| add(&mut s.real_ip_from, peer(v))),
         ..BASE
     },
     Flag {
         long: "real-ip-header",
         arg: "FIELD",
         levels: HTTP_SERVER,
+        default: "X-Real-IP",
         brief: "where the client's address stands",
-        manual: "The field that holds the address of the client, or `proxy_protocol`.",
+        manual: "The field of the request that holds the address of the client; where it holds several, as X-Forwarded-For \
+            does, the last one counts. With `proxy_protocol` it is the address of the PROXY head, for which a `--listen` must \
+            say `proxy_protocol`.",
+        role: Role::Set(|s, v| put(&mut s.real_ip_header, real_ip_header(v))),
         ..BASE
     },
 ];

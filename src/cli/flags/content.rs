@@ -1,7 +1,10 @@
 //! Content and access.
 
 use crate::cli::table::{Flag, HTTP, LOCATION, ROW, Role, SERVER_LOCATION, Topic};
-use crate::cli::values::{one_template, put, who};
+use crate::cli::values::content::{
+    add_header, answer, auto_redirect, error_page, map, media_type, root, status_page,
+};
+use crate::cli::values::{add, put, who};
 
 const BASE: Flag = Flag {
     topic: Topic::Content,
@@ -12,32 +15,56 @@ pub const FLAGS: &[Flag] = &[
     Flag {
         long: "root",
         arg: "DIRECTORY",
-        brief: "the document root that the application is told",
-        manual: "The value of DOCUMENT_ROOT and of `$document_root`. It may contain variables. Files are not served yet.",
-        role: Role::Set(|s, v| put(&mut s.root, one_template(v))),
+        brief: "serve the files below DIRECTORY; the document root",
+        manual: "The directory that the server's paths are looked up in, and the value of DOCUMENT_ROOT and `$document_root`. It \
+            may contain variables.\n\n\
+            A location without `--pass`, `--return` and `--status` serves the files below it to GET and HEAD, with ETag and \
+            Last-Modified, conditional requests, and ranges. A path that ends in a slash stands for the index.html in \
+            that directory; there are no listings. A path that is a directory but lacks the slash is redirected to the one with \
+            it. Symbolic links are followed as long as they stay below the directory. What leads out of it, and what is no \
+            plain file, is refused.",
+        role: Role::Set(|s, v| root(&mut s.root, v, false)),
         ..BASE
     },
     Flag {
         long: "alias",
         arg: "DIRECTORY",
         levels: LOCATION,
-        brief: "directory of the location's files",
-        manual: "The directory that stands for the location's prefix.",
+        brief: "directory that stands for the location's prefix",
+        manual: "As `--root`, but the directory stands for the location's prefix: with `--location /i/` and `--alias /data/` \
+            the path /i/top.gif is the file /data/top.gif. In an exact location it is the file itself. It takes the \
+            place of an outer `--root`; on one level the two exclude each other.",
+        role: Role::Set(|s, v| root(&mut s.root, v, true)),
         ..BASE
     },
     Flag {
         long: "internal",
         levels: LOCATION,
         brief: "the location is reached from inside only",
-        manual: "Answers requests from outside with 404; the location is reached by redirects inside the gateway.",
+        manual: "Answers requests from outside with 404; the location is reached by redirects inside the gateway: error pages, \
+            X-Accel-Redirect and `--internal-redirect`. Named locations are always so.",
+        role: Role::Set(|s, _| {
+            s.internal = true;
+            Ok(())
+        }),
         ..BASE
     },
     Flag {
         long: "error-page",
-        arg: "CODE URI",
+        arg: "CODE TARGET",
         many: true,
         brief: "what to answer in place of an error",
-        manual: "Answers these status codes with another page.",
+        manual: "Answers errors with these status codes, 300 to 599 but not 499, with another page. The last word of the value \
+            is the target:\n\n\
+            * `/path`: a path of the same server, which may contain variables, by GET (HEAD for HEAD).\n\
+            * `@name`: a named location, with the method and the path of the request.\n\
+            * `URL`: the client is sent there with 302. A target that begins with a variable is one too.\n\n\
+            The status stays that of the error. A word `=CODE` before the target sets another, which for a URL is 301, 302, \
+            303, 307 or 308; a word `=` takes the one that the target's own answer has. As in `404 =200 /empty.gif`, \
+            `502 504 @down` or `404 = /fetch$uri`.\n\n\
+            It holds for the gateway's own errors, and with `--intercept-errors` for those of applications. An error while \
+            an error page is made is not replaced again.",
+        role: Role::Set(|s, v| add(&mut s.error_pages, error_page(v))),
         ..BASE
     },
     Flag {
@@ -45,7 +72,12 @@ pub const FLAGS: &[Flag] = &[
         arg: "CODE TEXT",
         levels: SERVER_LOCATION,
         brief: "answer every request so",
-        manual: "Answers every request with this status and this text or address.",
+        manual: "Answers every request with this status, 200 to 599, and this text, which may contain variables; without a text \
+            errors get their usual page. With 301, 302, 303, 307 and 308 the text is the URL that the client is sent to. A \
+            URL alone means 302. The status 444 closes the connection without an answer. A text with blanks stands in \
+            quotes inside the value, as in `200 \"all is well\"`.\n\n\
+            In a server it goes before all locations.",
+        role: Role::Set(|s, v| put(&mut s.answer, answer(v))),
         ..BASE
     },
     Flag {
@@ -53,7 +85,11 @@ pub const FLAGS: &[Flag] = &[
         arg: "NAME VALUE",
         many: true,
         brief: "add a field to responses",
-        manual: "Adds a field to responses. A third word `always` adds it to errors as well.",
+        manual: "Adds a field to responses of status 200, 201, 204, 206, 301, 302, 303, 304, 307 and 308; a third word `always` \
+            adds it to all. The value may contain variables; where it comes out empty the field is left out. A level with at \
+            least one of them inherits none from outside. Fields about the connection and the length of a message cannot \
+            be set.",
+        role: Role::Set(|s, v| add(&mut s.add_headers, add_header(v))),
         ..BASE
     },
     Flag {
@@ -61,7 +97,8 @@ pub const FLAGS: &[Flag] = &[
         arg: "TYPE",
         default: "text/plain",
         brief: "media type of files of unknown kind",
-        manual: "The media type of files whose name says nothing about it.",
+        manual: "The media type of files whose name says nothing about it, and of the texts of `--return`.",
+        role: Role::Set(|s, v| put(&mut s.default_type, media_type(v))),
         ..BASE
     },
     Flag {
@@ -70,7 +107,13 @@ pub const FLAGS: &[Flag] = &[
         levels: HTTP,
         many: true,
         brief: "define a variable by another's value",
-        manual: "Defines a variable whose value follows from that of another.",
+        manual: "Defines the variable that the second word names, with its `$`. After it stand values and results in turn. The \
+            variable has the result of the value that the first word, a text with variables, comes out as, without regard to \
+            case; else that of the value `default`, and without one it is empty. Results may contain variables. As in \
+            `$http_host $app example.org unix:/run/a.sock default unix:/run/b.sock`.\n\n\
+            A backslash before a value takes away what it means otherwise: `\\default` is the word itself. A map may use those \
+            that stand before it; all other flags may use every map, wherever it stands. There are no regular expressions.",
+        role: Role::Set(|s, v| add(&mut s.maps, map(v))),
         ..BASE
     },
     Flag {
@@ -113,7 +156,10 @@ pub const FLAGS: &[Flag] = &[
         levels: LOCATION,
         default: "default",
         brief: "redirect to the path with a slash at its end",
-        manual: "Redirects a request for the location's prefix without its last slash to the prefix itself.",
+        manual: "Redirects a request for the location's prefix without its last slash to the prefix itself, by 301 and with \
+            the query. With `default` this is done in locations whose prefix ends in a slash and whose `--pass` holds no \
+            variables; with `on` in any whose prefix ends in a slash. An exact location for the path goes before it.",
+        role: Role::Set(|s, v| put(&mut s.auto_redirect, auto_redirect(v))),
         ..BASE
     },
     Flag {
@@ -122,7 +168,12 @@ pub const FLAGS: &[Flag] = &[
         levels: LOCATION,
         default: "off",
         brief: "answer with the state of the program",
-        manual: "Answers with the state of the program.",
+        manual: "Answers with the state of the program: connections, requests, the queue, the workers, and the servers of \
+            every group. It is a page to look at; with `?format=json`, or where the client's Accept asks for it, JSON; and with \
+            `?format=prometheus` text for Prometheus.\n\n\
+            With `writable` a POST may drain a server of a group, so that it gets no more requests, or revive it. Only \
+            clients that an `--allow` names may do so: that no rule forbids it is not enough.",
+        role: Role::Set(|s, v| put(&mut s.status, status_page(v))),
         ..BASE
     },
 ];

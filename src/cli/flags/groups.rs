@@ -1,6 +1,8 @@
 //! Upstream groups.
 
-use crate::cli::table::{Flag, HTTP, ROW, Topic};
+use crate::cli::table::{Flag, HTTP, ROW, Role, Topic};
+use crate::cli::values::groups::{balance, sticky, upstream};
+use crate::cli::values::{add, put, wait};
 
 const BASE: Flag = Flag {
     topic: Topic::Groups,
@@ -14,7 +16,27 @@ pub const FLAGS: &[Flag] = &[
         arg: "GROUP ADDRESS",
         many: true,
         brief: "add a server to a group",
-        manual: "Adds a server to a group that `--pass` can name. Parameters such as `weight=N` may follow.",
+        manual: "Adds a server to the group of this name, which `--pass` can name in place of an address. The name consists of \
+            letters, digits, dots, dashes and underscores; case makes no difference. The address is `host:port`, \
+            `[IPv6]:port` or `unix:/path`; a port is required. Every address that a name stands for is a server of its own \
+            with all of the parameters, which may follow:\n\n\
+            * `weight=N`: its share of the requests; 1 unless given.\n\
+            * `max_conns=N`: exchanges at one time; 0, which is the default, sets no limit.\n\
+            * `max_fails=N`: so many failures within `fail_timeout` make it count as failed; 1 unless given, 0 for never.\n\
+            * `fail_timeout=TIME`: how far back failures are counted, and for how long a failed server is left out; 10s \
+            unless given, 0 for never.\n\
+            * `slow_start=TIME`: over how long its weight grows back after a failure; at once unless given.\n\
+            * `backup`: used only while none of the others can be. Not together with ip_hash, hash and random.\n\
+            * `down`: not used, but keeps its place in hashes.\n\
+            * `resolve`: looks the name up again every `--resolve-interval` and on HUP. The name may then be unknown at \
+            start.\n\
+            * `route=NAME`: what `--sticky` calls it, at most 32 bytes.\n\n\
+            A failure is a connection that could not be made or broke, a timeout, a head that is not well formed, a body \
+            that was cut short, and a status 500, 503 or 429 that `--next-upstream` lists; 403 and 404 never are. Failures \
+            are counted for each address by all workers together, and each is forgotten once it is older than \
+            `fail_timeout`. When all servers have failed, the one that failed longest ago is tried, so that a group is never \
+            refused outright.",
+        role: Role::Set(|s, v| add(&mut s.upstreams, upstream(v))),
         ..BASE
     },
     Flag {
@@ -22,7 +44,18 @@ pub const FLAGS: &[Flag] = &[
         arg: "GROUP METHOD",
         many: true,
         brief: "how a group chooses a server",
-        manual: "How a group chooses a server.",
+        manual: "How a group chooses a server; given at most once for each group. Where nothing is said it is `round_robin`.\n\n\
+            * `round_robin`: in turn, by weight, and evenly spread.\n\
+            * `least_conn`: the fewest running exchanges for its weight.\n\
+            * `ip_hash`: by the client's address: the first three bytes of IPv4, all of IPv6.\n\
+            * `hash KEY`: by a key that may contain variables. With a third word `consistent` few keys move when a server \
+            comes or goes. Both place keys as nginx does.\n\
+            * `random`: by chance and weight; with `two` after it the less busy of two so drawn.\n\
+            * `byrequests`: in turn by weight, as Apache does it.\n\
+            * `bytraffic`: the fewest bytes for its weight.\n\
+            * `bybusyness`: the fewest running exchanges, then in turn.\n\n\
+            A server that has failed, is at its `max_conns`, or has been tried for the same request is passed over.",
+        role: Role::Set(|s, v| add(&mut s.balances, balance(v))),
         ..BASE
     },
     Flag {
@@ -30,7 +63,12 @@ pub const FLAGS: &[Flag] = &[
         arg: "GROUP METHOD",
         many: true,
         brief: "keep a client with its server",
-        manual: "Keeps a client with its server, by a cookie or a route.",
+        manual: "Keeps a client with its server as long as that can be used.\n\n\
+            * `cookie NAME`: by a cookie that the gateway sets. `expires=TIME`, `path=PATH`, `domain=NAME`, `httponly` and \
+            `secure` may follow.\n\
+            * `route VARIABLE`: by the first of these variables that is not empty, as in `route $cookie_r $arg_r`.\n\n\
+            A server is known by its `route`, and where it has none by a name made from its address.",
+        role: Role::Set(|s, v| add(&mut s.stickies, sticky(v))),
         ..BASE
     },
     Flag {
@@ -46,7 +84,9 @@ pub const FLAGS: &[Flag] = &[
         arg: "TIME",
         default: "30s",
         brief: "how often names are looked up again",
-        manual: "How often names marked `resolve` are looked up again.",
+        manual: "How often names marked `resolve` are looked up again. No request waits for it: those that run keep the \
+            addresses they began with, and where a look-up fails the old addresses stay.",
+        role: Role::Set(|s, v| put(&mut s.resolve_interval, wait(v))),
         ..BASE
     },
 ];

@@ -1,7 +1,10 @@
 //! What becomes of a response.
 
 use crate::cli::table::{Flag, ROW, Role, Topic};
-use crate::cli::values::{add, fields, ignore, put};
+use crate::cli::values::response::{
+    internal_redirect, sendfile, sendfile_root, store, store_access,
+};
+use crate::cli::values::{add, fields, ignore, on_off, put};
 
 const BASE: Flag = Flag {
     topic: Topic::Response,
@@ -45,7 +48,10 @@ pub const FLAGS: &[Flag] = &[
         arg: "on|off",
         default: "off",
         brief: "answer the application's errors with error pages",
-        manual: "Answers responses of status 300 and more that have an `--error-page` with that page.",
+        manual: "Answers responses of status 300 and more that have an `--error-page` with that page, as if the error were \
+            the gateway's own. Those that have none are passed on. A WWW-Authenticate field of the response is kept. \
+            Errors of the gateway itself have their pages always.",
+        role: Role::Set(|s, v| put(&mut s.intercept_errors, on_off(v))),
         ..BASE
     },
     Flag {
@@ -53,7 +59,10 @@ pub const FLAGS: &[Flag] = &[
         arg: "on|off",
         default: "off",
         brief: "serve byte ranges of any response",
-        manual: "Serves byte ranges of responses although the application does not announce Accept-Ranges.",
+        manual: "Serves byte ranges of responses although the application does not announce Accept-Ranges. The response must \
+            have status 200 and a known length, and one range is served. A response that is a range already is passed \
+            on as it is.",
+        role: Role::Set(|s, v| put(&mut s.force_ranges, on_off(v))),
         ..BASE
     },
     Flag {
@@ -62,7 +71,9 @@ pub const FLAGS: &[Flag] = &[
         default: "on",
         brief: "follow a local Location inside the gateway",
         manual: "A response of status 200 or of none whose Location (or `FIELD`) begins with one slash is answered by that \
-            local path, as RFC 3875 6.2.2 describes it.",
+            local path, as RFC 3875 6.2.2 describes it. The client does not notice. With `off` such a Location goes to the \
+            client. A value that begins with two slashes names another host and is never local.",
+        role: Role::Set(|s, v| put(&mut s.internal_redirect, internal_redirect(v))),
         ..BASE
     },
     Flag {
@@ -70,8 +81,10 @@ pub const FLAGS: &[Flag] = &[
         arg: "on|off|FIELD",
         default: "off",
         brief: "serve the file that X-Sendfile names",
-        manual: "Serves the file that the X-Sendfile field (or `FIELD`) names in place of the response. See \
-            `--sendfile-root`.",
+        manual: "Serves the file that the X-Sendfile field (or `FIELD`) names, by its whole path, in place of the response's \
+            body. The application's other fields stay; ranges and conditional requests work as for any file. The file must \
+            be below one of the `--sendfile-root` directories.",
+        role: Role::Set(|s, v| put(&mut s.sendfile, sendfile(v))),
         ..BASE
     },
     Flag {
@@ -79,8 +92,10 @@ pub const FLAGS: &[Flag] = &[
         arg: "DIRECTORY",
         many: true,
         brief: "files that X-Sendfile may name are below DIRECTORY",
-        manual: "X-Sendfile reaches only files below one of these directories, after symbolic links are resolved. \
-            Without this flag every X-Sendfile is refused with 502.",
+        manual: "X-Sendfile reaches only files below one of these directories, after symbolic links are resolved; a link that \
+            leads out, a device or a directory is refused. Without this flag every X-Sendfile is refused. The client then \
+            gets 502, and the log says why.",
+        role: Role::Set(|s, v| add(&mut s.sendfile_roots, sendfile_root(v))),
         ..BASE
     },
     Flag {
@@ -88,8 +103,15 @@ pub const FLAGS: &[Flag] = &[
         arg: "on|off|TEMPLATE",
         default: "off",
         brief: "keep responses as files",
-        manual: "Keeps complete responses as files: with `on` at the place that `--root` or `--alias` gives the path, else \
-            at the path that the value gives.",
+        manual: "Keeps responses as files: with `on` at the place that `--root` or `--alias` gives the path, else at the path \
+            that the value gives, which may contain variables; an empty result keeps nothing. Kept are responses to GET of \
+            status 200 that came in whole and as long as they said, and only with `--buffering` on. A file appears under its \
+            name when it is complete, with the Last-Modified of the response as its time; directories are made as needed. \
+            Nothing ever removes it.\n\n\
+            A location that serves files then finds it there. It asks the application for what is missing by \
+            `--error-page '404 = /fetch$uri'`, where `--location /fetch/` has `--internal`, `--pass`, `--alias` and \
+            `--store on`.",
+        role: Role::Set(|s, v| put(&mut s.store, store(v))),
         ..BASE
     },
     Flag {
@@ -97,7 +119,10 @@ pub const FLAGS: &[Flag] = &[
         arg: "WHO:RIGHTS",
         default: "user:rw",
         brief: "access rights of stored files",
-        manual: "Access rights of stored files, as in `user:rw group:r all:r`.",
+        manual: "Access rights of stored files, as in `user:rw group:r all:r`: for `user`, `group` and `all` others `r` or \
+            `rw`. The user has `rw` unless the value says otherwise. Directories that are made for them get the same, and may \
+            be searched by whoever may read.",
+        role: Role::Set(|s, v| put(&mut s.store_access, store_access(v))),
         ..BASE
     },
 ];

@@ -15,10 +15,14 @@ pub const FLAGS: &[Flag] = &[
         arg: "ADDRESS",
         levels: LOCATION,
         brief: "pass requests to the SCGI application at ADDRESS",
-        manual: "Passes requests to the SCGI application at `ADDRESS`, which is `host:port`, `[IPv6]:port` or \
-            `unix:/path`. A port is required, for SCGI has no usual one. A name is resolved once, at start, and \
-            all its addresses are used in turn; a name that does not resolve stops the start.\n\n\
-            The value may contain variables. It is then evaluated for each request.",
+        manual: "Passes requests to the SCGI application at `ADDRESS`, which is `host:port`, `[IPv6]:port`, \
+            `unix:/path`, or the name of a group that `--upstream` makes. A port is required, for SCGI has no usual one; a \
+            group is named without one. A name is resolved once, at start, and all its addresses are used in turn, as if \
+            they were a group; a name that does not resolve stops the start.\n\n\
+            The value may contain variables. It is then evaluated for each request; the result is looked up among the \
+            groups first, then taken as an address.\n\n\
+            A location has only one of `--pass`, `--return` and `--status`. One that has none of them serves files, where \
+            it has a `--root` or `--alias`.",
         role: Role::Set(|s, v| put(&mut s.pass, pass(v))),
         ..BASE
     },

@@ -34,7 +34,8 @@ pub const FLAGS: &[Flag] = &[
             * `^~ /prefix`: the same as the prefix alone, for those who bring it along from nginx.\n\
             * `@name`: reached from inside only, by error pages and internal redirects.\n\n\
             Paths are compared after normalisation and with regard to case. A location neither inherits the `--pass` of \
-            another nor needs one; without it requests are answered with 404. Without `--location` a server has the \
+            another nor needs one: without `--pass`, `--return` and `--status` it serves files below its `--root` or \
+            `--alias`, and without these requests are answered with 404. Without `--location` a server has the \
             location `/`, and flags for locations may then stand at the level of the server.",
         role: Role::Scope,
         ..ROW

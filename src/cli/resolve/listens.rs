@@ -113,6 +113,7 @@ fn merge(options: &mut ListenOptions, more: &ListenOptions) -> Result<(), String
         }
     }
     options.reuseport |= more.reuseport;
+    options.proxy_protocol |= more.proxy_protocol;
     one(&mut options.backlog, &more.backlog, "backlog")?;
     one(&mut options.ipv6only, &more.ipv6only, "ipv6only")?;
     one(&mut options.mode, &more.mode, "mode")?;
@@ -152,6 +153,7 @@ impl Place {
         let ListenOptions {
             backlog,
             reuseport,
+            proxy_protocol,
             ipv6only,
             mode,
             group,
@@ -163,7 +165,7 @@ impl Place {
             ipv6only: ipv6only.unwrap_or(true),
             mode: mode.unwrap_or(DEFAULT_MODE),
             group,
-            proxy_protocol: false,
+            proxy_protocol,
             names: NameTable {
                 default: self.default.unwrap_or(self.first),
                 ..self.names

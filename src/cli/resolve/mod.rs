@@ -1,8 +1,11 @@
 //! From scopes to the [`Config`]: inheritance, defaults, names, and the checks that need the whole picture.
 
+mod content;
+mod groups;
 mod listens;
 mod params;
 mod process;
+mod scgi;
 mod sizes;
 
 use std::path::{Path, PathBuf};
@@ -10,16 +13,13 @@ use std::time::Duration;
 
 use crate::config::access::AccessRules;
 use crate::config::address::{Address, Destination};
-use crate::config::content::{Content, InternalRedirect, NextUpstream, Root};
-use crate::config::group::{Balance, Group, GroupServer};
-use crate::config::{
-    Client, Config, Handler, Location, Match, Pass, PathInfo, Scgi, Server, TempPath,
-};
-use crate::scgi::request::Params;
+use crate::config::content::{RealIpHeader, Return};
+use crate::config::group::Group;
+use crate::config::{Client, Config, Handler, Listen, Location, Match, Pass, Server, TempPath};
 
-use super::listen;
-use super::scopes::{LocationScope, ServerScope, Tree, complain};
+use super::scopes::{LocationScope, Scope, ServerScope, Tree, complain};
 use super::settings::{Chain, PassSpec};
+use super::words::printable;
 
 pub use sizes::Sizes;
 
@@ -44,7 +44,8 @@ impl Remarks {
         }
     }
 
-    fn warn(&mut self, text: String) {
+    /// Each warning once.
+    pub fn warn(&mut self, text: String) {
         if !self.warnings.contains(&text) {
             self.warnings.push(text);
         }
@@ -53,13 +54,15 @@ impl Remarks {
 
 /// Resolves everything. `demo_socket` is where the built-in application listens.
 pub fn resolve(tree: &Tree, demo_socket: &Path, remarks: &mut Remarks) -> Config {
+    let http = &tree.http.settings;
     let mut resolver = Resolver {
         tree,
         demo_socket,
+        groups: groups::explicit(http, remarks),
         remarks,
-        groups: Vec::new(),
     };
     resolver.check_demo();
+    resolver.warn_of_repeated_conditions();
     let servers: Vec<Server> = tree
         .servers
         .iter()
@@ -67,12 +70,14 @@ pub fn resolve(tree: &Tree, demo_socket: &Path, remarks: &mut Remarks) -> Config
         .collect();
     resolver.check_something_served(&servers);
     let groups = std::mem::take(&mut resolver.groups);
+    let listens = listens::listens(tree, remarks);
+    warn_of_no_proxy(&servers, &listens, remarks);
     Config {
-        process: process::process(&tree.http.settings, remarks),
-        listens: listens::listens(tree, remarks),
+        process: process::process(http, remarks),
+        listens,
         servers,
         groups,
-        maps: Vec::new(),
+        maps: http.maps.clone(),
     }
 }
 
@@ -84,49 +89,67 @@ struct Resolver<'a> {
 }
 
 impl<'a> Resolver<'a> {
+    fn scopes(&self) -> impl Iterator<Item = &'a Scope> + use<'a> {
+        let servers = self.tree.servers.iter();
+        let inner = servers.flat_map(|server| {
+            let locations = server.locations.iter().map(|location| &location.scope);
+            [&server.scope].into_iter().chain(locations)
+        });
+        [&self.tree.http].into_iter().chain(inner)
+    }
+
     fn check_demo(&mut self) {
-        let tree = self.tree;
-        let locations = tree
-            .servers
-            .iter()
-            .flat_map(|server| &server.locations)
-            .map(|location| &location.scope);
-        let scopes = tree
-            .servers
-            .iter()
-            .map(|server| &server.scope)
-            .chain(locations)
-            .chain([&tree.http]);
-        let passed = scopes
-            .into_iter()
-            .any(|scope| scope.settings.pass.is_some());
-        if tree.http.settings.demo && passed {
+        let passed = self.scopes().any(|scope| scope.settings.pass.is_some());
+        if self.tree.http.settings.demo && passed {
             self.remarks
                 .error(complain("demo", None, "does not go together with --pass"));
         }
     }
 
+    /// N1: a word that stands twice changes nothing, but someone may have meant another.
+    fn warn_of_repeated_conditions(&mut self) {
+        let said = self.scopes().flat_map(|scope| &scope.said);
+        for said in said.filter(|said| said.flag.long == "next-upstream") {
+            let words: Vec<String> = said.value.texts().map(str::to_ascii_lowercase).collect();
+            let twice = |(at, word): (usize, &String)| words.iter().take(at).any(|w| w == word);
+            if words.iter().enumerate().any(twice) {
+                let why = "has a word twice";
+                self.remarks
+                    .warn(complain("next-upstream", Some(&said.value.raw), why));
+            }
+        }
+    }
+
     fn check_something_served(&mut self, servers: &[Server]) {
-        let mut locations = servers.iter().flat_map(|server| &server.locations);
-        let served = locations.any(|location| matches!(location.handler, Handler::Scgi(_)));
+        let serves = |location: &Location| {
+            !matches!(location.handler, Handler::Files) || location.content.root.is_some()
+        };
+        let served = servers
+            .iter()
+            .any(|server| server.answer.is_some() || server.locations.iter().any(serves));
         if !served && self.remarks.errors.is_empty() {
             self.remarks.error(
-                "nothing to serve: give --pass ADDRESS, or --demo to try the program".into(),
+                "nothing to serve: give --pass ADDRESS, --root DIRECTORY or --return, or --demo to try the program"
+                    .into(),
             );
         }
     }
 
     fn server(&mut self, server: &'a ServerScope) -> Server {
         let chain = Chain(vec![&server.scope.settings, &self.tree.http.settings]);
+        content::check_pages(&chain, server, self.remarks);
+        let mut content = content::content(&chain);
+        // An alias at this level is that of the implicit location.
+        content.root = content.root.filter(|root| !root.alias);
         Server {
             name: primary_name(server),
             client_header_timeout: chain.or(|s| &s.client_header_timeout, SIXTY),
             client_max_header_size: chain.or(|s| &s.client_max_header_size, 32 << 10),
             underscores: chain.or(|s| &s.underscores, false),
             client: client(&chain),
-            content: content(&chain),
-            answer: None,
-            real_ip: None,
+            content,
+            answer: self.answer(server).cloned(),
+            real_ip: content::real_ip(&chain, self.remarks),
             locations: server
                 .locations
                 .iter()
@@ -135,31 +158,105 @@ impl<'a> Resolver<'a> {
         }
     }
 
+    /// `--return` of a server; of the implicit one it may stand at the http level.
+    fn answer(&self, server: &'a ServerScope) -> Option<&'a Return> {
+        let outer = &self.tree.http.settings;
+        let outer = server.names.is_none().then_some(outer.answer.as_ref());
+        server.scope.settings.answer.as_ref().or(outer.flatten())
+    }
+
     fn location(&mut self, server: &'a ServerScope, location: &'a LocationScope) -> Location {
         let chain = chain(self.tree, server, location);
-        let pass = self.pass(&chain, location);
-        let sizes = sizes::sizes(&chain, self.remarks);
+        let place = place(server, location);
+        let handler = self.handler(&chain, server, location, &place);
+        let content = content::content(&chain);
+        let access = AccessRules {
+            rules: chain.list(|s| &s.access).to_vec(),
+        };
         params::warn_of_discarded(&chain, location, self.remarks);
-        if pass.is_none() {
-            self.warn_of_no_pass(server, location);
+        content::check_pages(&chain, server, self.remarks);
+        content::check_alias(location, self.remarks);
+        content::warn_of_writable(&handler, &access, &place, self.remarks);
+        let answers = !matches!(handler, Handler::Files) || self.answer(server).is_some();
+        if content.root.is_none() && !answers {
+            self.warn_of_no_answer(server, location);
         }
         Location {
             matching: location.matching.clone(),
-            internal: matches!(location.matching, Match::Named(_)),
-            adds_slash: false,
-            content: content(&chain),
-            handler: pass.map_or(Handler::Files, |pass| {
-                Handler::Scgi(Box::new(scgi(&chain, pass, sizes, self.remarks)))
-            }),
-            access: AccessRules {
-                rules: chain.list(|s| &s.access).to_vec(),
-            },
+            internal: matches!(location.matching, Match::Named(_))
+                || chain.0.iter().any(|level| level.internal),
+            adds_slash: content::adds_slash(&chain, location, &handler, self.remarks),
+            content,
+            handler,
+            access,
             client: client(&chain),
         }
     }
 
-    fn warn_of_no_pass(&mut self, server: &ServerScope, location: &LocationScope) {
-        let why = "has no --pass: requests are answered with 404";
+    /// Who answers: at most one of `--pass`, `--return` and `--status` can.
+    fn handler(
+        &mut self,
+        chain: &Chain<'a>,
+        server: &'a ServerScope,
+        location: &'a LocationScope,
+        place: &str,
+    ) -> Handler {
+        let explicit = location.opened.is_some();
+        // Neither of the two is inherited by a location that was opened.
+        let (pass, answer) = match explicit {
+            true => {
+                let own = &location.scope.settings;
+                (own.pass.as_ref(), own.answer.as_ref())
+            }
+            false => (chain.get(|s| &s.pass), self.answer(server)),
+        };
+        let status = content::status(chain);
+        let given = [
+            ("--pass", pass.is_some()),
+            ("--return", answer.is_some()),
+            ("--status", status.is_some()),
+        ];
+        let given: Vec<&str> = given.iter().filter(|g| g.1).map(|g| g.0).collect();
+        if given.len() > 1 {
+            self.remarks.error(format!(
+                "{}{place}: only one of them can answer",
+                given.join(" and ")
+            ));
+        }
+        let pass = match given.first() {
+            None | Some(&"--pass") => self.pass(pass),
+            Some(_) => None,
+        };
+        let sizes = sizes::sizes(chain, self.remarks);
+        if let Some(pass) = pass {
+            let scgi = scgi::scgi(chain, pass, sizes, place, self.remarks);
+            return Handler::Scgi(Box::new(scgi));
+        }
+        match (answer, status) {
+            (Some(answer), _) if explicit => Handler::Return(answer.clone()),
+            (None, Some(status)) => status,
+            // A return of the server goes before its locations.
+            _ => Handler::Files,
+        }
+    }
+
+    fn pass(&mut self, spec: Option<&PassSpec>) -> Option<Pass> {
+        if self.tree.http.settings.demo {
+            let text = format!("unix:{}", self.demo_socket.display());
+            let socket = Destination::Fixed(Address::Unix(self.demo_socket.to_owned()));
+            return Some(groups::implicit(
+                &mut self.groups,
+                &text,
+                &socket,
+                self.remarks,
+            ));
+        }
+        groups::target(&mut self.groups, spec?, self.remarks)
+    }
+
+    fn warn_of_no_answer(&mut self, server: &ServerScope, location: &LocationScope) {
+        let why =
+            "has no --pass, --return, --status, --root or --alias: requests are answered with 404";
         match (&location.opened, &server.names) {
             (Some(opened), _) => self
                 .remarks
@@ -169,73 +266,26 @@ impl<'a> Resolver<'a> {
             (None, None) => {}
         }
     }
+}
 
-    /// `--pass` is not inherited by a location that was opened.
-    fn pass(&mut self, chain: &Chain<'a>, location: &'a LocationScope) -> Option<Pass> {
-        if self.tree.http.settings.demo {
-            return Some(
-                self.target(format!("unix:{}", self.demo_socket.display()), || {
-                    Ok(vec![Address::Unix(self.demo_socket.to_owned())])
-                }),
-            );
-        }
-        let spec = match location.opened {
-            Some(_) => location.scope.settings.pass.as_ref(),
-            None => chain.get(|s| &s.pass),
-        };
-        match spec? {
-            PassSpec::Template(template) => Some(Pass::Template(template.clone())),
-            PassSpec::Fixed(text, destination) => Some(self.fixed(text, destination)),
-        }
+/// Where a location is, as the end of a phrase; nothing for the only one.
+fn place(server: &ServerScope, location: &LocationScope) -> String {
+    match (&location.opened, &server.names) {
+        (Some(opened), _) => format!(" in --location '{}'", printable(&opened.raw)),
+        (None, Some(names)) => format!(" in --server '{}'", printable(&names.raw)),
+        (None, None) => String::new(),
     }
+}
 
-    fn fixed(&mut self, text: &str, destination: &Destination) -> Pass {
-        match destination {
-            Destination::Fixed(address) => {
-                self.target(text.to_owned(), || Ok(vec![address.clone()]))
-            }
-            Destination::Name(host, port) => self.target(text.to_owned(), || {
-                let addresses = listen::resolve(host, *port)?;
-                Ok(addresses.into_iter().map(Address::Inet).collect())
-            }),
-        }
-    }
-
-    /// The target of this text, resolved the first time it is met.
-    fn target(
-        &mut self,
-        text: String,
-        addresses: impl FnOnce() -> Result<Vec<Address>, String>,
-    ) -> Pass {
-        if let Some(index) = self.groups.iter().position(|group| group.name == text) {
-            return Pass::Group(index);
-        }
-        let addresses = addresses().unwrap_or_else(|why| {
-            self.remarks.error(complain("pass", Some(&text), &why));
-            Vec::new()
-        });
-        let server = GroupServer {
-            destination: Destination::Name(text.clone(), 0),
-            text: text.clone(),
-            addresses,
-            weight: 1,
-            max_conns: 0,
-            max_fails: 1,
-            fail_timeout: Duration::from_secs(10),
-            slow_start: Duration::ZERO,
-            backup: false,
-            down: false,
-            resolve: false,
-            route: None,
-        };
-        self.groups.push(Group {
-            name: text,
-            implicit: true,
-            servers: vec![server],
-            balance: Balance::RoundRobin,
-            sticky: None,
-        });
-        Pass::Group(self.groups.len() - 1)
+/// An address that only a PROXY head could bring, on listeners that expect none.
+fn warn_of_no_proxy(servers: &[Server], listens: &[Listen], remarks: &mut Remarks) {
+    let wanted = |server: &Server| {
+        let header = server.real_ip.as_ref().map(|real_ip| &real_ip.header);
+        header == Some(&RealIpHeader::ProxyProtocol)
+    };
+    if servers.iter().any(wanted) && !listens.iter().any(|listen| listen.proxy_protocol) {
+        let why = "no --listen says proxy_protocol";
+        remarks.warn(complain("real-ip-header", Some("proxy_protocol"), why));
     }
 }
 
@@ -282,18 +332,6 @@ fn client(chain: &Chain) -> Client {
     }
 }
 
-fn content(chain: &Chain) -> Content {
-    Content {
-        root: chain.get(|s| &s.root).map(|dir| Root {
-            dir: dir.clone(),
-            alias: false,
-        }),
-        error_pages: Vec::new(),
-        add_headers: Vec::new(),
-        default_type: "text/plain".into(),
-    }
-}
-
 fn default_temp() -> TempPath {
     let dir = std::env::var_os("TMPDIR")
         .filter(|dir| !dir.is_empty())
@@ -302,67 +340,4 @@ fn default_temp() -> TempPath {
         dir,
         levels: Vec::new(),
     }
-}
-
-fn scgi(chain: &Chain, pass: Pass, sizes: Sizes, remarks: &mut Remarks) -> Scgi {
-    let path_info = chain.or(|s| &s.path_info, PathInfo::On);
-    let list = params::list(chain, &path_info, remarks);
-    let pass_headers = chain.or(|s| &s.pass_request_headers, true);
-    let max = chain.or(|s| &s.params_max, None);
-    Scgi {
-        pass,
-        bind: chain.or(|s| &s.bind, None),
-        socket_keepalive: chain.or(|s| &s.socket_keepalive, false),
-        socket_rcvbuf: chain.or(|s| &s.socket_rcvbuf, 0),
-        socket_sndbuf: chain.or(|s| &s.socket_sndbuf, 0),
-        connect_timeout: chain.or(|s| &s.connect_timeout, SIXTY),
-        send_timeout: chain.or(|s| &s.send_timeout, SIXTY),
-        read_timeout: chain.or(|s| &s.read_timeout, SIXTY),
-        buffering: chain.or(|s| &s.buffering, true),
-        buffer_size: sizes.buffer_size,
-        buffers: sizes.buffers,
-        buffers_size: sizes.buffers_size,
-        busy_buffers_size: sizes.busy,
-        max_temp_file_size: sizes.max_temp,
-        temp_file_write_size: sizes.temp_write,
-        limit_rate: chain.or(|s| &s.limit_rate, None),
-        request_buffering: chain.or(|s| &s.request_buffering, true),
-        pass_request_body: chain.or(|s| &s.pass_request_body, true),
-        params: Params::new(list, pass_headers, max),
-        path_info,
-        hidden: hidden(chain),
-        ignore: chain.or(|s| &s.ignore, Default::default()),
-        ignore_client_abort: chain.or(|s| &s.ignore_client_abort, false),
-        next_upstream: NextUpstream::default(),
-        next_upstream_tries: 0,
-        next_upstream_timeout: Duration::ZERO,
-        connection_drop: None,
-        intercept_errors: false,
-        force_ranges: false,
-        internal_redirect: InternalRedirect::Off,
-        sendfile: None,
-        store: None,
-    }
-}
-
-/// The six of R23 and `--hide-header`, less `--pass-header`; the two lists are inherited each by itself (R25).
-fn hidden(chain: &Chain) -> Vec<String> {
-    const ALWAYS: [&str; 6] = [
-        "status",
-        "x-accel-buffering",
-        "x-accel-charset",
-        "x-accel-expires",
-        "x-accel-limit-rate",
-        "x-accel-redirect",
-    ];
-    let show = chain.list(|s| &s.show);
-    let hide = chain.list(|s| &s.hide).iter().cloned();
-    let always = ALWAYS.iter().map(|name| name.to_string());
-    let mut names: Vec<String> = Vec::new();
-    for name in always.chain(hide).filter(|name| !show.contains(name)) {
-        if let Err(at) = names.binary_search(&name) {
-            names.insert(at, name);
-        }
-    }
-    names
 }

@@ -25,7 +25,7 @@ pub fn process(http: &Settings, remarks: &mut Remarks) -> Process {
         shutdown_timeout: http.shutdown_timeout.unwrap_or(Duration::from_secs(30)),
         demo: http.demo,
         hostname: hostname(),
-        resolve_interval: Duration::from_secs(30),
+        resolve_interval: http.resolve_interval.unwrap_or(Duration::from_secs(30)),
     }
 }
 

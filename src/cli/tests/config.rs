@@ -307,11 +307,15 @@ fn a_location_without_a_pass_is_warned_of() {
     assert!(matches!(location(&c, 0, 1).handler, Handler::Files));
     assert_eq!(
         warnings,
-        vec!["--location '/no': has no --pass: requests are answered with 404"]
+        vec![
+            "--location '/no': has no --pass, --return, --status, --root or --alias: requests are answered with 404"
+        ]
     );
     assert_eq!(
         ok(&["--server", "a", P, "--server", "b"]).1,
-        vec!["--server 'b': has no --pass: requests are answered with 404"]
+        vec![
+            "--server 'b': has no --pass, --return, --status, --root or --alias: requests are answered with 404"
+        ]
     );
     assert!(error(&[]).starts_with("nothing to serve"));
     assert!(error(&["--location", "/"]).starts_with("nothing to serve"));

@@ -90,7 +90,7 @@ fn all_errors_are_reported_at_once() {
         "--workers: needs a value (NUMBER)",
         "--cache: not supported yet",
         "--read-timeout '10q': \"10q\" is not a time (examples: 30s, 1h30m, 500ms)",
-        "--pass 'nowhere': \"nowhere\" has no port (SCGI has no usual one); expected host:port or unix:/path",
+        "--pass 'nowhere': \"nowhere\" has no port (SCGI has no usual one); expected host:port or unix:/path; there is no --upstream group \"nowhere\"",
         "--busy-buffers-size is 1024 bytes but must be at least 4096, the larger of --buffer-size (4096) and one of the --buffers (4096)",
     ];
     assert_eq!(lines, expected);
@@ -194,11 +194,6 @@ fn wrong_values_say_what_was_expected() {
         ("pass-header", "", "needs the name of a field"),
         ("ignore-headers", "X-Frob", "cannot be ignored"),
         ("params-max", "1k trimmed", "is not \"trim\""),
-        (
-            "listen",
-            "80 proxy_protocol",
-            "proxy_protocol: not supported yet",
-        ),
         ("listen", "80 frob", "is not one of backlog=N"),
         ("keepalive-requests", "0", "is not between 1"),
         ("root", "$", "starts no variable name"),

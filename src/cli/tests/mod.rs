@@ -1,8 +1,13 @@
 //! The command line as a whole: grammar, inheritance, every class of error, and what comes out of it.
 
 mod config;
+mod content;
 mod errors;
+mod examples;
+mod groups;
+mod maps;
 mod print;
+mod response;
 mod scopes;
 
 use super::*;

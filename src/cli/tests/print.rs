@@ -74,6 +74,48 @@ fn a_test_checks_directories() {
     assert!(error(&[P, "-t", "--pid", &dir]).contains("is a directory"));
 }
 
+#[test]
+fn a_test_looks_for_the_roots() {
+    let check = |args: &[&str]| match run(args) {
+        Action::Test(_, _, warnings) => warnings,
+        other => panic!("{other:?}"),
+    };
+    let dir = std::env::temp_dir();
+    let dir = dir.to_string_lossy();
+    let file = std::env::current_exe().expect("this program");
+    let file = file.to_string_lossy();
+    assert_eq!(check(&["-t", "--root", &dir]), Vec::<String>::new());
+    assert_eq!(check(&["-t", "--root", "/no/$host"]), Vec::<String>::new());
+    assert_eq!(
+        check(&["-t", "--location", "= /a", "--alias", &file]),
+        Vec::<String>::new(),
+        "an alias may stand for a file"
+    );
+    let missing = check(&[
+        "-t",
+        "--root",
+        "/no/such",
+        "--location",
+        "/",
+        "--location",
+        "/b/",
+        "--alias",
+        "/no/b",
+    ]);
+    assert_eq!(missing.len(), 2, "each once: {missing:?}");
+    assert!(missing[0].starts_with("--root '/no/such': /no/such: "));
+    assert!(missing[1].starts_with("--alias '/no/b': /no/b: "));
+    assert!(check(&["-t", "--root", &file])[0].contains("is not a directory"));
+    let sendfile = ["-t", P, "--sendfile", "on", "--sendfile-root"];
+    let with = |root| sendfile.iter().copied().chain([root]).collect::<Vec<_>>();
+    assert_eq!(check(&with(&*dir)), Vec::<String>::new());
+    let text = error(&with("/no/such"));
+    assert!(
+        text.starts_with("--sendfile-root '/no/such': /no/such: "),
+        "{text}"
+    );
+}
+
 fn listing(args: &[&str]) -> (Config, String) {
     let args: Vec<&str> = args.iter().copied().chain(["-T"]).collect();
     match run(&args) {
@@ -151,11 +193,158 @@ fn the_listing_is_the_same_command_line() {
         &["--location", "/x", P, "--keepalive-timeout", "3"],
         &long,
     ] {
-        let (config, text) = listing(args);
-        let again = unlist(&text);
-        let (config2, text2) = listing(&again.iter().map(String::as_str).collect::<Vec<_>>());
-        assert_eq!(format!("{config:?}"), format!("{config2:?}"), "{text}");
-        assert_eq!(unlist(&text2), again);
+        holds_again(args);
+    }
+}
+
+/// The listing of a command line, read back, means the same and warns of nothing else.
+fn holds_again(args: &[&str]) {
+    let (config, text) = listing(args);
+    let again = unlist(&text);
+    let again: Vec<&str> = again.iter().map(String::as_str).collect();
+    let (config2, text2) = listing(&again);
+    assert_eq!(format!("{config:?}"), format!("{config2:?}"), "{text}");
+    assert_eq!(unlist(&text2), again);
+    let warnings = ok(args).1;
+    for warning in ok(&again).1 {
+        assert!(warnings.contains(&warning), "{warning}: {text}");
+    }
+}
+
+#[test]
+fn a_listing_of_groups_and_content_is_the_same_command_line() {
+    holds_again(&[
+        "--upstream",
+        "a unix:/a weight=2 route=x",
+        "--upstream",
+        "b localhost:1 resolve",
+        "--upstream",
+        "A unix:/c backup slow_start=1s",
+        "--balance",
+        "a least_conn",
+        "--balance",
+        "b hash \"$it's $uri\" consistent",
+        "--sticky",
+        "a cookie srv expires=1h path=/",
+        "--sticky",
+        "b route $arg_r $cookie_r",
+        "--resolve-interval",
+        "1m",
+        "--map",
+        "$host $first a b # x \\default c",
+        "--map",
+        "$first $it x y default \"it's\"",
+        "--map",
+        "$it$first $its x y",
+        "--real-ip-from",
+        "10.0.0.0/8",
+        "--add-header",
+        "X-A \"$its b\" always",
+        "--error-page",
+        "404 = @n",
+        "--error-page",
+        "500 502 =200 /e",
+        "--next-upstream",
+        "error http_500",
+        "--next-upstream-tries",
+        "2",
+        "--next-upstream-timeout",
+        "3s",
+        "--connection-drop",
+        "1m",
+        "--intercept-errors",
+        "on",
+        "--force-ranges",
+        "on",
+        "--internal-redirect",
+        "X-Local",
+        "--sendfile",
+        "on",
+        "--sendfile-root",
+        "/",
+        "--store-access",
+        "group:r",
+        "--root",
+        "/outer",
+        "--default-type",
+        "text/html",
+        "--server",
+        "s",
+        "-l",
+        "81 proxy_protocol",
+        "--real-ip-header",
+        "proxy_protocol",
+        "--return",
+        "301 https://$host$request_uri",
+        "--location",
+        "@n",
+        "--pass",
+        "a",
+        "--server",
+        "t",
+        "-l",
+        "81",
+        "--location",
+        "/i/",
+        "--alias",
+        "/",
+        "--internal",
+        "--auto-redirect",
+        "on",
+        "--location",
+        "@n",
+        "--pass",
+        "B",
+        "--store",
+        "on",
+        "--next-upstream",
+        "off",
+        "--location",
+        "/r",
+        "--return",
+        "200 \"it's\"",
+        "--error-page",
+        "403 http://x.org/",
+        "--location",
+        "/s",
+        "--status",
+        "writable",
+        "--allow",
+        "all",
+    ]);
+}
+
+#[test]
+fn a_listing_of_what_stands_for_itself_is_the_same_command_line() {
+    for args in [
+        &["--return", "204"][..],
+        &["--server", "a", "--return", "204"],
+        &["--return", "503", "--location", "/", P],
+        &["--status", "on", "--internal"],
+        &["--alias", "/"],
+        &["--root", "/", "--server", "a", "--alias", "/tmp"],
+        &[
+            "--root",
+            "/",
+            "--location",
+            "/a/",
+            "--alias",
+            "/tmp",
+            "--location",
+            "/b",
+        ],
+        &["--server", "a", "--real-ip-header", "X", P],
+        &[
+            "--demo",
+            "--location",
+            "/a",
+            "--return",
+            "204",
+            "--location",
+            "/b",
+        ],
+    ] {
+        holds_again(args);
     }
 }
 

@@ -10,7 +10,9 @@
 //! - Times of day are in UTC.
 
 mod fields;
+mod map;
 mod paths;
+mod root;
 mod upstream;
 
 pub use fields::cookie;
@@ -22,7 +24,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -194,9 +196,10 @@ impl Values for Facts<'_> {
             Var::UpstreamHttp(name) => put_looked_up(out, self.upstream_fields, name),
             Var::ScriptName => put_some(out, self.split_path().map(|(script, _)| script)),
             Var::PathInfo => put_some(out, self.split_path().map(|(_, info)| info)),
+            Var::Map(index) => self.put_map(*index, self, out),
             Var::ProxyProtocolAddr => self.conn.proxy.is_some_and(|addr| put_ip(out, addr.ip())),
-            // Spool files have no name, and without a cache or maps these have no value.
-            Var::RequestBodyFile | Var::UpstreamCacheStatus | Var::Map(_) => false,
+            // Spool files have no name, and without a cache this has no value.
+            Var::RequestBodyFile | Var::UpstreamCacheStatus => false,
         }
     }
 }
@@ -330,60 +333,6 @@ impl<'a> Facts<'a> {
             Some(IpAddr::V4(ip)) => put_bytes(out, &ip.octets()),
             Some(IpAddr::V6(ip)) => put_bytes(out, &ip.octets()),
             None => put_bytes(out, b"unix:"),
-        }
-    }
-
-    /// `--root` without a trailing slash.
-    fn put_document_root(&self, out: &mut Vec<u8>) -> bool {
-        let Some(root) = self
-            .location
-            .and_then(|location| location.content.root.as_ref())
-        else {
-            return false;
-        };
-        let start = out.len();
-        root.dir.render(&Rootless(self), out);
-        while out.len() > start + 1 && out.ends_with(b"/") {
-            out.pop();
-        }
-        true
-    }
-
-    fn put_request_filename(&self, out: &mut Vec<u8>) -> bool {
-        let Some(path) = self.request.map(Request::path) else {
-            return false;
-        };
-        let start = out.len();
-        if !self.put_document_root(out) {
-            return false;
-        }
-        if out.get(start..) == Some(b"/") {
-            out.truncate(start);
-        }
-        put_bytes(out, path)
-    }
-
-    /// The root with symbolic links resolved: the one variable that asks the file system. Unset when that fails.
-    fn put_realpath_root(&self, out: &mut Vec<u8>) -> bool {
-        let mut root = Vec::new();
-        if !self.put_document_root(&mut root) {
-            return false;
-        }
-        match std::fs::canonicalize(Path::new(std::ffi::OsStr::from_bytes(&root))) {
-            Ok(path) => put_bytes(out, path.as_os_str().as_bytes()),
-            Err(_) => false,
-        }
-    }
-}
-
-/// The facts inside `--root`, where variables made from the root are unset: it would need itself for ever.
-struct Rootless<'f, 'a>(&'f Facts<'a>);
-
-impl Values for Rootless<'_, '_> {
-    fn put(&self, var: &Var, out: &mut Vec<u8>) -> bool {
-        match var {
-            Var::DocumentRoot | Var::RealpathRoot | Var::RequestFilename => false,
-            other => self.0.put(other, out),
         }
     }
 }

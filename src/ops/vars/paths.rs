@@ -57,6 +57,24 @@ fn ends_with(segment: &[u8], ext: &[u8]) -> bool {
             .is_some_and(|tail| tail.eq_ignore_ascii_case(ext))
 }
 
+/// What follows the directory of `--alias`, which stands for what the location matches: whether there is a slash after it,
+/// and the rest of the path without one in front. `None`: the path is not the location's, or would lead out of the
+/// directory, as `/i../x` would below the location `/i`.
+pub fn below<'p>(matching: &Match, path: &'p [u8]) -> Option<(bool, &'p [u8])> {
+    let (Match::Prefix(base) | Match::Exact(base)) = matching else {
+        return None;
+    };
+    let rest = path.strip_prefix(base.as_bytes())?;
+    if base.ends_with('/') {
+        return Some((true, rest));
+    }
+    let slash = !rest.is_empty();
+    let rest = rest.strip_prefix(b"/").unwrap_or(rest);
+    // A path has no such segments; only here, where a name is cut in two, one may come to be.
+    let first = rest.split(|b| *b == b'/').next();
+    (first != Some(b"..")).then_some((slash, rest))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,6 +132,33 @@ mod tests {
     #[test]
     fn the_request_for_the_whole_server_has_no_script() {
         assert_eq!(on(prefix("/"), "*"), pair("", ""));
+    }
+
+    #[test]
+    fn an_alias_stands_for_what_the_location_matches() {
+        let rest = |matching: Match, path: &str| {
+            below(&matching, path.as_bytes())
+                .map(|(slash, rest)| (slash, String::from_utf8_lossy(rest).into_owned()))
+        };
+        let some = |slash, rest: &str| Some((slash, rest.to_owned()));
+        assert_eq!(rest(prefix("/i/"), "/i/a/b"), some(true, "a/b"));
+        assert_eq!(rest(prefix("/i/"), "/i/"), some(true, ""));
+        assert_eq!(rest(prefix("/i"), "/i/a"), some(true, "a"));
+        assert_eq!(rest(prefix("/i"), "/i"), some(false, ""));
+        assert_eq!(rest(prefix("/i"), "/ia"), some(true, "a"));
+        assert_eq!(rest(prefix("/"), "/a"), some(true, "a"));
+        assert_eq!(rest(Match::Exact("/a".into()), "/a"), some(false, ""));
+        assert_eq!(rest(prefix("/i"), "/x"), None);
+        assert_eq!(rest(Match::Named("@n".into()), "/x"), None);
+    }
+
+    #[test]
+    fn an_alias_is_not_left_by_a_name_that_is_cut_in_two() {
+        for path in ["/i..", "/i../", "/i../x"] {
+            assert_eq!(below(&prefix("/i"), path.as_bytes()), None, "{path}");
+        }
+        assert!(below(&prefix("/i"), b"/i...").is_some());
+        assert!(below(&prefix("/i"), b"/i.x").is_some());
     }
 
     #[test]

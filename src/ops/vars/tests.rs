@@ -1,3 +1,5 @@
+mod content;
+
 use super::*;
 use crate::config::content::{Content, Root};
 use crate::config::{AccessLog, Client, Listen, Match, Process, TempPath};

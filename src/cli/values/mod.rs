@@ -1,5 +1,6 @@
 //! From the words of a value to typed settings. Every error is a phrase that completes `scgate: --flag 'value': `.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,6 +13,10 @@ use crate::units;
 
 use super::settings::{AccessLogSpec, PassSpec, fixed_bind};
 use super::words::Value;
+
+pub mod content;
+pub mod groups;
+pub mod response;
 
 /// Stores a parsed value.
 pub fn put<T>(slot: &mut Option<T>, value: Result<T, String>) -> Result<(), String> {
@@ -104,13 +109,25 @@ pub fn wait(value: &Value) -> Result<Duration, String> {
     }
 }
 
-fn template(text: &str) -> Result<Template, String> {
-    Template::parse(text, &|_| None).map_err(|error| format!("{} in \"{text}\"", error.0))
-}
-
-/// One word that may hold variables.
-pub fn one_template(value: &Value) -> Result<Template, String> {
-    template(value.one()?)
+/// A text of `value` that may hold variables, also those that `--map` defines.
+fn template(value: &Value, text: &str) -> Result<Template, String> {
+    let maps = &value.maps;
+    let later = Cell::new(None);
+    let find = |name: &str| {
+        let place = maps.find(name)?;
+        if place >= maps.usable {
+            later.set(Some(place));
+        }
+        Some(place)
+    };
+    let template =
+        Template::parse(text, &find).map_err(|error| format!("{} in \"{text}\"", error.0))?;
+    match later.get().and_then(|place| maps.all.get(place)) {
+        Some(name) => Err(format!(
+            "\"${name}\" is not defined before it; a --map may use those that stand before it only"
+        )),
+        None => Ok(template),
+    }
 }
 
 /// A template that gives a rate (or, with `units::size`, a size); `None` when it is plainly 0.
@@ -119,7 +136,7 @@ pub fn quantity(
     parse: fn(&str) -> Result<u64, &'static str>,
 ) -> Result<Option<Template>, String> {
     let text = value.one()?;
-    let template = template(text)?;
+    let template = template(value, text)?;
     if template.literal().is_none() {
         return Ok(Some(template));
     }
@@ -141,9 +158,13 @@ pub fn path(value: &Value) -> Result<PathBuf, String> {
 pub fn pass(value: &Value) -> Result<PassSpec, String> {
     let text = value.one()?;
     if text.contains('$') {
-        return template(text).map(PassSpec::Template);
+        return template(value, text).map(PassSpec::Template);
     }
-    Ok(PassSpec::Fixed(text.to_owned(), destination(text)?))
+    match destination(text) {
+        Ok(destination) => Ok(PassSpec::Fixed(text.to_owned(), destination)),
+        Err(why) if groups::is_name(text) => Ok(PassSpec::Group(text.to_owned(), why)),
+        Err(why) => Err(why),
+    }
 }
 
 /// `--bind`.
@@ -163,7 +184,7 @@ pub fn bind(value: &Value) -> Result<Option<Bind>, String> {
         Some("off") if transparent => Err("off and transparent exclude each other".into()),
         Some("off") => Ok(None),
         Some(text) if text.contains('$') => Ok(Some(Bind {
-            address: BindTo::Template(template(text)?),
+            address: BindTo::Template(template(value, text)?),
             transparent,
         })),
         Some(text) => Ok(Some(fixed_bind(bind_address(text)?, transparent))),
@@ -227,7 +248,7 @@ pub fn param(value: &Value) -> Result<Vec<Param>, String> {
     }
     Ok(vec![Param {
         name: name.into(),
-        value: template(text)?,
+        value: template(value, text)?,
         if_not_empty,
     }])
 }
@@ -256,16 +277,23 @@ pub fn path_info(value: &Value) -> Result<PathInfo, String> {
 
 /// Field names, lowercased.
 pub fn fields(value: &Value) -> Result<Vec<String>, String> {
-    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     if value.words.is_empty() {
         return Err("needs the name of a field".into());
     }
-    match value
-        .texts()
-        .find(|name| name.is_empty() || !name.bytes().all(token))
-    {
-        Some(odd) => Err(named(odd, "is not the name of a field")),
-        None => Ok(value.texts().map(str::to_ascii_lowercase).collect()),
+    value.texts().map(field).collect()
+}
+
+/// Whether a text is a token (RFC 9110 5.6.2).
+fn is_token(text: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    !text.is_empty() && text.bytes().all(fits)
+}
+
+/// The name of a field, lowercased.
+fn field(text: &str) -> Result<String, String> {
+    match is_token(text) {
+        true => Ok(text.to_ascii_lowercase()),
+        false => Err(named(text, "is not the name of a field")),
     }
 }
 
@@ -384,7 +412,7 @@ pub fn log_format(value: &Value) -> Result<(String, LogFormat), String> {
             Ok((
                 name.to_owned(),
                 LogFormat {
-                    template: template(&text)?,
+                    template: template(value, &text)?,
                     escape,
                 },
             ))
