@@ -67,6 +67,9 @@ impl Carried {
     }
 }
 
+/// The status that answers in place of a redirect, and why.
+pub type Refusal = (u16, &'static str);
+
 /// Where a redirect inside the gateway leads to.
 #[derive(Debug, Clone, Copy)]
 pub enum Target<'a> {
@@ -165,7 +168,7 @@ impl Course {
         target: Target<'_>,
         request: &mut Request,
         client: Option<IpAddr>,
-    ) -> Result<(), (u16, &'static str)> {
+    ) -> Result<(), Refusal> {
         self.left = self
             .left
             .checked_sub(1)
@@ -224,7 +227,7 @@ fn slash_location(server: &'static Server, path: &[u8]) -> Option<&'static Locat
 }
 
 /// Path and query of a local URI (S12): decoded, normal, and without a `..` segment, which no honest target has.
-fn local_uri(text: &[u8]) -> Result<(Vec<u8>, Option<&[u8]>), (u16, &'static str)> {
+fn local_uri(text: &[u8]) -> Result<(Vec<u8>, Option<&[u8]>), Refusal> {
     let wrong = (404, "the target of the redirect is no local URI");
     let text = text.split(|&b| b == b'#').next().unwrap_or_default();
     let (path, query) = match text.iter().position(|&b| b == b'?') {
