@@ -177,7 +177,8 @@ pub fn poll(
         revents: 0,
     };
     let mut set = [entry(first), second.map_or(none, entry)];
-    let millis = timeout.as_millis() + u128::from(timeout.subsec_nanos() % 1_000_000 != 0);
+    let millis =
+        timeout.as_millis() + u128::from(!timeout.subsec_nanos().is_multiple_of(1_000_000));
     let millis = libc::c_int::try_from(millis).unwrap_or(libc::c_int::MAX);
     // SAFETY: `set` has two entries and lives through the call; a negative descriptor is ignored by poll.
     match cvt(unsafe { libc::poll(set.as_mut_ptr(), 2, millis) }) {

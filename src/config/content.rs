@@ -75,8 +75,6 @@ pub struct Return {
 /// `--map`: a variable whose value follows from that of a template.
 #[derive(Debug, Clone)]
 pub struct Map {
-    /// Without the `$`.
-    pub name: String,
     pub source: Template,
     /// Lowercased value to result, sorted by value. The comparison ignores case, as in nginx.
     pub entries: Vec<(String, Template)>,

@@ -75,12 +75,8 @@ pub fn carry(head: &Head, settings: &Scgi, outcome: &Outcome<'_>, carried: &mut 
         }
         let goes = match outcome {
             Outcome::Accel(_) => {
-                let names: [&[u8]; 4] = [
-                    b"set-cookie",
-                    b"content-disposition",
-                    b"cache-control",
-                    b"accept-ranges",
-                ];
+                // Accept-Ranges is left out: it says what the final response can do, which that knows better.
+                let names: [&[u8]; 3] = [b"set-cookie", b"content-disposition", b"cache-control"];
                 matches!(known, Known::ContentType | Known::Expires)
                     || names.iter().any(|n| name.eq_ignore_ascii_case(n))
             }

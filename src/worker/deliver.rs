@@ -155,10 +155,11 @@ impl Flow<'_, '_, '_> {
                 return;
             }
             // Neither a body that was longer than announced nor one that a reset has ended is known to be whole.
-            if self.done.extra == 0 && !self.was_reset {
-                if let Some(storing) = self.job.store.take() {
-                    result = storing.store.commit(storing.modified.as_deref());
-                }
+            if self.done.extra == 0
+                && !self.was_reset
+                && let Some(storing) = self.job.store.take()
+            {
+                result = storing.store.commit(storing.modified.as_deref());
             }
         }
         self.done.store_error = result.err();

@@ -65,7 +65,7 @@ pub fn parse_block(block: &[u8]) -> Result<Request, String> {
         return fail("no NUL at the end");
     };
     let parts: Vec<&[u8]> = inner.split(|&b| b == 0).collect();
-    if parts.len() % 2 != 0 {
+    if !parts.len().is_multiple_of(2) {
         return fail("a name without a value");
     }
     let mut params: Vec<(String, Vec<u8>)> = Vec::new();

@@ -11,7 +11,6 @@ const M: &str = "$uri $where /a one /B $host default other";
 fn a_map_is_a_sorted_table() {
     let c = config(&[P, "--map", "$uri $Where /b 1 /A \"2 $host\" \"\" 3"]);
     let map = &c.maps[0];
-    assert_eq!(map.name, "where");
     assert_eq!(map.source.parts(), [Part::Var(Var::Uri)]);
     let values: Vec<&str> = map
         .entries

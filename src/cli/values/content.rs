@@ -214,12 +214,14 @@ pub fn media_type(value: &Value) -> Result<String, String> {
 
 /// `--map`.
 pub fn map(value: &Value) -> Result<Vec<Map>, String> {
-    let (source, name) = match (value.word(0), value.word(1)) {
-        (Some(source), Some(name)) => (template(value, source)?, map_name(value, name)?),
+    let source = match (value.word(0), value.word(1)) {
+        (Some(source), Some(name)) => {
+            check_map_name(value, name)?;
+            template(value, source)?
+        }
         _ => return Err("needs a source, the $NAME of a variable, and values with results".into()),
     };
     let mut map = Map {
-        name,
         source,
         entries: Vec::new(),
         default: Template::text(b""),
@@ -247,7 +249,7 @@ pub fn map(value: &Value) -> Result<Vec<Map>, String> {
 }
 
 /// The name without its `$`, lowercased: no variable of the program, and no other map's.
-fn map_name(value: &Value, text: &str) -> Result<String, String> {
+fn check_map_name(value: &Value, text: &str) -> Result<(), String> {
     let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
     let name = text
         .strip_prefix('$')
@@ -264,7 +266,7 @@ fn map_name(value: &Value, text: &str) -> Result<String, String> {
     let maps = &value.maps;
     match maps.find(name).is_some_and(|place| place < maps.usable) {
         true => Err(named(text, "is defined by another --map already")),
-        false => Ok(name.to_ascii_lowercase()),
+        false => Ok(()),
     }
 }
 

@@ -10,7 +10,7 @@ use super::super::escape::Out;
 pub fn put_grouped(out: &mut Out, n: u64) {
     let digits = n.to_string();
     for (at, digit) in digits.bytes().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             out.raw(",");
         }
         out.0.push(digit);
@@ -45,7 +45,7 @@ pub fn put_millis(out: &mut Out, micros: u64) {
 /// One decimal, for small numbers that have one.
 fn put_tenths(out: &mut Out, tenths: u64) {
     put_grouped(out, tenths / 10);
-    if tenths < 1000 && tenths % 10 > 0 {
+    if tenths < 1000 && !tenths.is_multiple_of(10) {
         out.raw(".").number(tenths % 10);
     }
 }
@@ -76,7 +76,7 @@ pub fn put_micros(out: &mut Out, micros: u64) {
 
 fn put_fraction(out: &mut Out, n: u64, unit: u64, digits: usize) {
     out.number(n / unit);
-    if n % unit > 0 {
+    if !n.is_multiple_of(unit) {
         out.raw(".");
         put_padded(&mut out.0, n % unit, digits);
         while out.0.last() == Some(&b'0') {

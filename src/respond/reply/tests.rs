@@ -94,7 +94,10 @@ fn seen(reply: Reply) -> Seen {
             }
         }
     }
-    assert_eq!(reply.body.iter().map(Part::len).sum::<u64>(), body.len() as u64);
+    assert_eq!(
+        reply.body.iter().map(Part::len).sum::<u64>(),
+        body.len() as u64
+    );
     let mut seen = Seen {
         status: reply.status,
         fields,

@@ -54,13 +54,12 @@ fn the_request_for_the_whole_server_is_no_file() {
     );
 }
 
-fn map(name: &str, source: &str, entries: &[(&str, &str)], default: &str) -> Map {
+fn map(source: &str, entries: &[(&str, &str)], default: &str) -> Map {
     let parse = |text: &str| {
         let find = |name: &str| ["first", "second"].iter().position(|known| *known == name);
         Template::parse(text, &find).expect("a test template")
     };
     Map {
-        name: name.into(),
         source: parse(source),
         entries: entries
             .iter()
@@ -88,8 +87,8 @@ fn a_map_gives_the_result_of_its_value_whatever_the_case() {
     let mut config = config("", None);
     let first = [("/a", "one"), ("/b", "$request_method-$arg_x")];
     config.maps = vec![
-        map("first", "$uri", &first, "none"),
-        map("second", "$first", &[("none", ""), ("one", "1")], "other"),
+        map("$uri", &first, "none"),
+        map("$first", &[("none", ""), ("one", "1")], "other"),
     ];
     assert_eq!(mapped(&config, "/A"), "one|1|");
     assert_eq!(mapped(&config, "/b?x=2"), "GET-2|other|");
@@ -100,7 +99,6 @@ fn a_map_gives_the_result_of_its_value_whatever_the_case() {
 fn a_root_made_by_a_map_of_the_root_comes_to_an_end() {
     let mut config = config("", None);
     config.maps = vec![map(
-        "first",
         "$document_root$request_filename",
         &[("", "/empty$realpath_root")],
         "/other",

@@ -25,7 +25,7 @@ pub fn read(mut wire: &[u8]) -> Result<Pairs, String> {
         .strip_suffix(b"\0")
         .ok_or("no NUL at the end")?;
     let texts: Vec<&[u8]> = block.split(|byte| *byte == 0).collect();
-    if texts.len() % 2 != 0 {
+    if !texts.len().is_multiple_of(2) {
         return Err("a name without a value".into());
     }
     let pairs: Pairs = texts

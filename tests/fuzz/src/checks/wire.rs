@@ -107,7 +107,7 @@ fn read(wire: &[u8], size: usize) -> Pairs {
     assert_eq!(block.len(), size);
     let texts = block.strip_suffix(b"\0").expect("a NUL last");
     let texts: Vec<&[u8]> = texts.split(|&b| b == 0).collect();
-    assert!(texts.len() % 2 == 0, "a name without a value");
+    assert!(texts.len().is_multiple_of(2), "a name without a value");
     let text = |name: &[u8]| String::from_utf8(name.to_vec()).expect("names are ASCII");
     let pairs = texts.chunks(2);
     pairs
