@@ -57,6 +57,7 @@ fn a_browser_shows_the_page_whole_and_its_buttons_work() {
         .arg(format!("{}/status", gate.url()))
         .args([&pictures, "drain", &good.addr()])
         .env("HOME", profile.path())
+        .env("TMPDIR", profile.path())
         .env("PYTHONDONTWRITEBYTECODE", "1");
     let mut looking = process::start("look.py", command, Setup::default());
     let ended = looking.wait();

@@ -1,7 +1,7 @@
 //! What is shown, and that it is true.
 
 use std::process::Command;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use crate::common::process::find_program;
 use crate::common::{App, left_out, until};
@@ -158,7 +158,7 @@ fn a_failure_is_told_with_its_cause() {
 #[test]
 fn connections_are_told_apart_by_what_they_do() {
     let (go, wait) = std::sync::mpsc::channel::<()>();
-    let wait = Arc::new(Mutex::new(wait));
+    let wait = Mutex::new(wait);
     let app = App::script(move |scgi| {
         scgi.all();
         let _ = wait.lock().unwrap_or_else(PoisonError::into_inner).recv();
@@ -175,19 +175,15 @@ fn connections_are_told_apart_by_what_they_do() {
     idle.get("/status").is(200);
     let count = |state| number(&json(&gate), &["connections", state]);
     // One look finds all of them, and whatever the looks themselves count as.
-    let mut now = String::new();
     until("each connection to be in its state", || {
-        now = json(&gate);
+        let now = json(&gate);
         let states = ["reading_head", "reading_body", "running", "idle"];
         states
             .iter()
             .all(|state| number(&now, &["connections", state]) >= 1)
+            && number(&now, &["groups", "servers", &app.addr(), "running"]) == 1
+            && number(&now, &["workers", "busy"]) == 1
     });
-    assert_eq!(
-        number(&now, &["groups", "servers", &app.addr(), "running"]),
-        1
-    );
-    assert_eq!(number(&now, &["workers", "busy"]), 1);
     go.send(()).expect("the application waits");
     running.response().is(200);
     drop((head, body));
