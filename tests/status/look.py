@@ -1,41 +1,44 @@
-"""Looks at a page with headless Chromium, through its DevTools pipe: no package but Python's own library is needed.
+"""Looks at the status page with headless Chromium, through its DevTools pipe: Python's own library is enough.
 
-    look.py CHROMIUM PROFILE URL [SCREENSHOTS [BUTTON SERVER]]
+    look.py CHROMIUM PROFILE URL PICTURES BUTTON SERVER
 
-For a phone and a desktop, in light and dark: loads the page, looks for anything wider than the window and for whatever the
-page could not load or run, and takes a picture where a directory for them is given. Then it opens everything that can be
-opened, and looks again. With BUTTON it presses the button of that value in the card of SERVER, as a user would.
-Prints JSON: {"views": [{...}], "pressed": {...}}. PROFILE is a directory that the browser may fill.
+For phones and a desktop, in light and dark: loads the page, looks for anything wider than the window and for whatever the
+browser complains of, then opens all that can be opened and looks again. Puts pictures into the directory PICTURES unless that
+is empty. Then presses the button of value BUTTON in the card of SERVER, as a user would. PROFILE is a directory that the
+browser may fill. Ends with status 1 and a line for each fault.
 """
 
 import base64
 import json
 import os
-import signal
 import subprocess
 import sys
 
 VIEWS = [("phone", 390, 844, True), ("small", 320, 568, True), ("desktop", 1280, 800, False)]
 
-# What sticks out to the right of the window, unless it can be scrolled within a box of its own.
-# A phone shows a page that is too wide at a smaller scale, so `innerWidth` says nothing: the width is the one we gave.
-WIDER = """
+# What sticks out to the right of the window, unless it can be scrolled within a box of its own. A phone shows a page that is
+# too wide at a smaller scale, so `innerWidth` says nothing: the width is the one we gave.
+SEE = """
 (() => {
   const inside = (e) => { for (let p = e.parentElement; p; p = p.parentElement)
       if (['auto', 'scroll'].includes(getComputedStyle(p).overflowX)) return true; return false; };
-  const out = [...document.querySelectorAll('body *')]
-    .filter(e => e.getBoundingClientRect().right > %d + 0.5 && !inside(e))
-    .map(e => e.tagName + '.' + e.className + ': ' + e.textContent.slice(0, 60));
-  return {scroll: document.documentElement.scrollWidth, width: innerWidth, wider: out,
-          small: [...document.querySelectorAll('button, nav a')].filter(e => e.getBoundingClientRect().height < 24).length,
-          title: document.title, headings: [...document.querySelectorAll('h1, h2, h3')].map(e => e.tagName + ' ' + e.innerText),
+  const name = (e) => e.tagName + '.' + e.className + ' ' + e.textContent.slice(0, 60);
+  const all = [...document.querySelectorAll('body *')];
+  return {scroll: document.documentElement.scrollWidth,
+          wider: all.filter(e => e.getBoundingClientRect().right > %d + 0.5 && !inside(e)).map(name),
+          small: all.filter(e => e.matches('button, nav a, summary') && e.getBoundingClientRect().height < 24).map(name),
+          cards: document.querySelectorAll('section').length,
           background: getComputedStyle(document.body).backgroundColor};
 })()
 """
 
+CARD = """
+[...document.querySelectorAll('section')].filter(s => s.querySelector('h3')?.innerText === %s).map(s => s.innerText)[0] ?? '\\n'
+"""
+
 PRESS = """
 (() => {
-  const card = [...document.querySelectorAll('section')].find(s => s.querySelector('h3').innerText === %s);
+  const card = [...document.querySelectorAll('section')].find(s => s.querySelector('h3')?.innerText === %s);
   const button = card && card.querySelector('button[value=' + %s + ']');
   if (button) button.click();
   return !!button;
@@ -57,11 +60,10 @@ class Browser:
             os.dup2(high[0], 3)
             os.dup2(high[1], 4)
 
-        sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
         self.process = subprocess.Popen(
             [program, "--headless", "--remote-debugging-pipe", "--user-data-dir=" + profile, "--disable-gpu",
              "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking", "--hide-scrollbars",
-             "--no-proxy-server", *sandbox],
+             "--disable-breakpad", "--no-proxy-server", "--no-sandbox"],  # nothing is shown but our own page
             preexec_fn=child, close_fds=False, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         os.close(their_in)
         os.close(their_out)
@@ -135,51 +137,71 @@ class Browser:
             file.write(base64.b64decode(shot["data"]))
 
     def close(self):
-        os.kill(self.process.pid, signal.SIGTERM)
+        """Ends it and all of its processes, which the pipe shows: the program may be a script around the browser."""
+        self.session = None
+        self.call("Browser.close")
+        while os.read(self.back, 65536):
+            pass
         self.process.wait()
 
 
-def look(browser, url, pictures):
-    views = []
+def look(browser, url, pictures, faults):
+    backgrounds = {}
     for name, width, height, mobile in VIEWS:
+        browser.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=2 if mobile else 1,
+                     mobile=mobile)
         for scheme in ("light", "dark"):
-            browser.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=2 if mobile else 1,
-                         mobile=mobile)
             browser.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
             browser.load(url)
-            view = {"name": name, "scheme": scheme, "given": width, "closed": browser.evaluate(WIDER % width)}
-            if pictures:
-                browser.picture(os.path.join(pictures, f"{name}-{scheme}.png"))
-            browser.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-            view["opened"] = browser.evaluate(WIDER % width)
-            if pictures:
-                browser.picture(os.path.join(pictures, f"{name}-{scheme}-opened.png"))
-            view["complaints"] = browser.complaints()
-            views.append(view)
-    return views
+            for opened in (False, True):
+                where = f"{name}, {scheme}{', opened' if opened else ''}"
+                if opened:
+                    browser.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+                seen = browser.evaluate(SEE % width)
+                if seen["scroll"] > width or seen["wider"]:
+                    faults.append(f"{where}: {seen['scroll']} of {width} pixels wide: {seen['wider']}")
+                if seen["small"]:
+                    faults.append(f"{where}: too small to be touched: {seen['small']}")
+                if not seen["cards"]:
+                    faults.append(f"{where}: no cards")
+                if pictures:
+                    browser.picture(os.path.join(pictures, where.replace(", ", "-") + ".png"))
+            backgrounds[scheme] = seen["background"]
+            faults.extend(f"{name}, {scheme}: {text}" for text in browser.complaints())
+    if backgrounds["light"] == backgrounds["dark"]:
+        faults.append(f"dark is as light as light: {backgrounds}")
 
 
-def press(browser, url, button, server):
+def press(browser, url, button, server, faults):
     browser.load(url)
+    before = browser.evaluate(CARD % json.dumps(server))
     browser.events.clear()
     if not browser.evaluate(PRESS % (json.dumps(server), json.dumps(button))):
-        raise SystemExit(f"no button {button} for {server}")
+        faults.append(f"no button {button} for {server} in {before}")
+        return
     browser.wait("Page.loadEventFired")
-    return {"url": browser.evaluate("location.href"), "text": browser.evaluate("document.body.innerText"),
-            "complaints": browser.complaints()}
+    after = browser.evaluate(CARD % json.dumps(server))
+    place = browser.evaluate("location.href")
+    if place != url:
+        faults.append(f"the button leads to {place}")
+    if "up" not in before.split("\n")[1] or "draining" not in after.split("\n")[1]:
+        faults.append(f"the card said {before!r}, then {after!r}")
+    faults.extend(f"after the button: {text}" for text in browser.complaints())
 
 
 def main():
-    program, profile, url, *rest = sys.argv[1:]
+    program, profile, url, pictures, button, server = sys.argv[1:]
+    faults = []
     browser = Browser(program, profile)
     try:
         browser.open()
-        found = {"views": look(browser, url, rest[0] if rest else None)}
-        if len(rest) > 2:
-            found["pressed"] = press(browser, url, rest[1], rest[2])
-        print(json.dumps(found))
+        look(browser, url, pictures, faults)
+        press(browser, url, button, server, faults)
     finally:
         browser.close()
+    if faults:
+        sys.exit("\n".join(faults))
+    print(f"{2 * len(VIEWS)} views, 1 button pressed")
 
 
 main()

@@ -11,7 +11,7 @@
 //! memory       { used max }
 //! temp_files   { spare spills spilled_bytes }
 //! groups       [ { name implicit balance servers } ]
-//!   servers    [ { address name state backup weight max_conns running requests fails recent_fails last_error
+//!   servers    [ { address text state backup weight max_conns running requests fails recent_fails last_error
 //!                  bytes { received sent } responses { 1xx … 5xx } time } ]
 //!   last_error { text seconds_ago }, or null
 //! wait, time   { count sum_seconds buckets [ { up_to_seconds count } ] }
@@ -91,7 +91,7 @@ fn put_group(out: &mut Out, group: &GroupView) {
 
 fn put_server(out: &mut Out, server: &ServerView) {
     text(out, "address", &server.address);
-    text(out, "name", &server.text);
+    text(out, "text", &server.text);
     text(out, "state", state_name(server.state));
     out.key(b"backup").raw(boolean(server.backup));
     number(out, "weight", server.weight.into());

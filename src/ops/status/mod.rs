@@ -62,7 +62,7 @@ pub struct Census {
     pub reading_body: u32,
     /// A whole request waits, for a worker or for memory.
     pub waiting: u32,
-    /// A worker has the request.
+    /// A request is being answered, mostly by a worker.
     pub running: u32,
     /// The rest of a response is being written.
     pub writing: u32,
