@@ -23,6 +23,14 @@ pub struct Scope {
     pub settings: Settings,
 }
 
+impl Scope {
+    /// A level at which nothing stands. Not inlined: there are very many settings to be empty.
+    #[inline(never)]
+    fn new() -> Scope {
+        Scope::default()
+    }
+}
+
 pub struct ServerScope {
     /// `None`: no `--server` opened it.
     pub names: Option<Value>,
@@ -59,6 +67,8 @@ enum Level {
 }
 
 /// `--flag 'value': why`.
+#[cold]
+#[inline(never)]
 pub fn complain(flag: &str, raw: Option<&str>, why: &str) -> String {
     match raw {
         Some(raw) => format!("--{flag} '{}': {}", printable(raw), printable(why)),
@@ -158,7 +168,7 @@ impl Tree {
     fn push_server(&mut self, names: Option<Value>) {
         self.servers.push(ServerScope {
             names,
-            scope: Scope::default(),
+            scope: Scope::new(),
             locations: Vec::new(),
         });
     }
@@ -193,7 +203,7 @@ impl Tree {
         server.locations.push(LocationScope {
             opened: Some(value),
             matching,
-            scope: Scope::default(),
+            scope: Scope::new(),
         });
     }
 
@@ -281,7 +291,7 @@ impl Tree {
         if self.servers.is_empty() {
             self.servers.push(ServerScope {
                 names: None,
-                scope: Scope::default(),
+                scope: Scope::new(),
                 locations: Vec::new(),
             });
         }
@@ -293,7 +303,7 @@ impl Tree {
             server.locations.push(LocationScope {
                 opened: None,
                 matching: Match::Prefix("/".into()),
-                scope: Scope::default(),
+                scope: Scope::new(),
             });
         }
     }

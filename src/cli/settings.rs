@@ -37,8 +37,8 @@ pub struct Settings {
 
     // Upstream groups, and variables.
     pub upstreams: Vec<UpstreamSpec>,
-    pub balances: Vec<Named<Balance>>,
-    pub stickies: Vec<Named<Sticky>>,
+    /// `--balance` and `--sticky`.
+    pub group_rules: Vec<GroupSpec>,
     pub resolve_interval: Option<Duration>,
     pub maps: Vec<Map>,
 
@@ -139,12 +139,27 @@ pub struct UpstreamSpec {
     pub raw: String,
 }
 
-/// What `--balance` or `--sticky` says of a group.
-pub struct Named<T> {
+/// `--balance` or `--sticky` of a group.
+pub struct GroupSpec {
     pub group: String,
-    pub what: T,
+    pub rule: GroupRule,
     /// As given.
     pub raw: String,
+}
+
+pub enum GroupRule {
+    Balance(Balance),
+    Sticky(Sticky),
+}
+
+impl GroupRule {
+    /// The flag that says it.
+    pub fn flag(&self) -> &'static str {
+        match self {
+            GroupRule::Balance(_) => "balance",
+            GroupRule::Sticky(_) => "sticky",
+        }
+    }
 }
 
 /// `--status`.

@@ -27,8 +27,9 @@ const FAMILIES: [(&str, Family); 5] = [
     ("upstream_http_", Var::UpstreamHttp),
 ];
 
-/// Every variable with a name of its own, sorted by name.
-const NAMES: [(&str, Var); 52] = [
+/// Every variable with a name of its own, sorted by name. A static, for a constant of a type with a destructor would be
+/// built anew at each use.
+static NAMES: [(&str, Var); 52] = [
     ("args", Var::Args),
     ("binary_remote_addr", Var::BinaryRemoteAddr),
     ("body_bytes_sent", Var::BodyBytesSent),

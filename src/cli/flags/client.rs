@@ -3,7 +3,7 @@
 use crate::cli::listen::listen;
 use crate::cli::table::{Flag, HTTP_SERVER, ROW, Role, Topic};
 use crate::cli::values::content::{peer, real_ip_header};
-use crate::cli::values::{add, bytes, number, on_off, put, quantity, size, time, wait};
+use crate::cli::values::{add, bytes, number, on_off, push, put, quantity, size, time, wait};
 use crate::units;
 
 const BASE: Flag = Flag {
@@ -155,7 +155,7 @@ pub const FLAGS: &[Flag] = &[
             sockets, about the address of the client: they are your own proxies. What `--real-ip-header` gives then \
             takes the place of the peer's address, in `$remote_addr`, REMOTE_ADDR, `--allow` and `--deny`, ip_hash and the \
             logs. Without this flag nobody is believed.",
-        role: Role::Set(|s, v| add(&mut s.real_ip_from, peer(v))),
+        role: Role::Set(|s, v| push(&mut s.real_ip_from, peer(v))),
         ..BASE
     },
     Flag {

@@ -4,7 +4,7 @@ use crate::cli::table::{Flag, HTTP, LOCATION, ROW, Role, SERVER_LOCATION, Topic}
 use crate::cli::values::content::{
     add_header, answer, auto_redirect, error_page, map, media_type, root, status_page,
 };
-use crate::cli::values::{add, put, who};
+use crate::cli::values::{push, put, who};
 
 const BASE: Flag = Flag {
     topic: Topic::Content,
@@ -64,7 +64,7 @@ pub const FLAGS: &[Flag] = &[
             `502 504 @down` or `404 = /fetch$uri`.\n\n\
             It holds for the gateway's own errors, and with `--intercept-errors` for those of applications. An error while \
             an error page is made is not replaced again.",
-        role: Role::Set(|s, v| add(&mut s.error_pages, error_page(v))),
+        role: Role::Set(|s, v| push(&mut s.error_pages, error_page(v))),
         ..BASE
     },
     Flag {
@@ -89,7 +89,7 @@ pub const FLAGS: &[Flag] = &[
             adds it to all. The value may contain variables; where it comes out empty the field is left out. A level with at \
             least one of them inherits none from outside. Fields about the connection and the length of a message cannot \
             be set.",
-        role: Role::Set(|s, v| add(&mut s.add_headers, add_header(v))),
+        role: Role::Set(|s, v| push(&mut s.add_headers, add_header(v))),
         ..BASE
     },
     Flag {
@@ -113,7 +113,7 @@ pub const FLAGS: &[Flag] = &[
             `$http_host $app example.org unix:/run/a.sock default unix:/run/b.sock`.\n\n\
             A backslash before a value takes away what it means otherwise: `\\default` is the word itself. A map may use those \
             that stand before it; all other flags may use every map, wherever it stands. There are no regular expressions.",
-        role: Role::Set(|s, v| add(&mut s.maps, map(v))),
+        role: Role::Set(|s, v| push(&mut s.maps, map(v))),
         ..BASE
     },
     Flag {
@@ -124,10 +124,7 @@ pub const FLAGS: &[Flag] = &[
         manual: "Lets clients in: an address, a network such as `192.0.2.0/24`, `unix:` for those on Unix sockets, or \
             `all`. Rules of `--allow` and `--deny` are tried in the order of the command line and the first that fits \
             decides; a client that none fits is let in. A level with a rule of either kind inherits none.",
-        role: Role::Set(|s, v| {
-            s.access.push((true, who(v)?));
-            Ok(())
-        }),
+        role: Role::Set(|s, v| push(&mut s.access, who(v).map(|who| (true, who)))),
         ..BASE
     },
     Flag {
@@ -136,10 +133,7 @@ pub const FLAGS: &[Flag] = &[
         many: true,
         brief: "answer these clients with 403",
         manual: "Answers clients with 403. See `--allow`.",
-        role: Role::Set(|s, v| {
-            s.access.push((false, who(v)?));
-            Ok(())
-        }),
+        role: Role::Set(|s, v| push(&mut s.access, who(v).map(|who| (false, who)))),
         ..BASE
     },
     Flag {

@@ -2,7 +2,7 @@
 
 use crate::cli::table::{Flag, HTTP, ROW, Role, Topic};
 use crate::cli::values::groups::{balance, sticky, upstream};
-use crate::cli::values::{add, put, wait};
+use crate::cli::values::{push, put, wait};
 
 const BASE: Flag = Flag {
     topic: Topic::Groups,
@@ -36,7 +36,7 @@ pub const FLAGS: &[Flag] = &[
             are counted for each address by all workers together, and each is forgotten once it is older than \
             `fail_timeout`. When all servers have failed, the one that failed longest ago is tried, so that a group is never \
             refused outright.",
-        role: Role::Set(|s, v| add(&mut s.upstreams, upstream(v))),
+        role: Role::Set(|s, v| push(&mut s.upstreams, upstream(v))),
         ..BASE
     },
     Flag {
@@ -55,7 +55,7 @@ pub const FLAGS: &[Flag] = &[
             * `bytraffic`: the fewest bytes for its weight.\n\
             * `bybusyness`: the fewest running exchanges, then in turn.\n\n\
             A server that has failed, is at its `max_conns`, or has been tried for the same request is passed over.",
-        role: Role::Set(|s, v| add(&mut s.balances, balance(v))),
+        role: Role::Set(|s, v| push(&mut s.group_rules, balance(v))),
         ..BASE
     },
     Flag {
@@ -68,7 +68,7 @@ pub const FLAGS: &[Flag] = &[
             `secure` may follow.\n\
             * `route VARIABLE`: by the first of these variables that is not empty, as in `route $cookie_r $arg_r`.\n\n\
             A server is known by its `route`, and where it has none by a name made from its address.",
-        role: Role::Set(|s, v| add(&mut s.stickies, sticky(v))),
+        role: Role::Set(|s, v| push(&mut s.group_rules, sticky(v))),
         ..BASE
     },
     Flag {

@@ -1,7 +1,7 @@
 //! What the application is told: the request and its parameters.
 
 use crate::cli::table::{Flag, ROW, Role, Topic};
-use crate::cli::values::{add, on_off, param, params_max, path_info, put};
+use crate::cli::values::{on_off, param, params_max, path_info, push, put};
 
 const BASE: Flag = Flag {
     topic: Topic::Params,
@@ -20,7 +20,7 @@ pub const FLAGS: &[Flag] = &[
             of that name; with the value `\"\"` the field is dropped and nothing is sent.\n\n\
             A level with at least one `--param` inherits none from outside. Names may not be CONTENT_LENGTH or SCGI, \
             which are always sent.",
-        role: Role::Set(|s, v| add(&mut s.params, param(v))),
+        role: Role::Set(|s, v| push(&mut s.params, param(v))),
         ..BASE
     },
     Flag {

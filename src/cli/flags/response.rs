@@ -4,7 +4,7 @@ use crate::cli::table::{Flag, ROW, Role, Topic};
 use crate::cli::values::response::{
     internal_redirect, sendfile, sendfile_root, store, store_access,
 };
-use crate::cli::values::{add, fields, ignore, on_off, put};
+use crate::cli::values::{add, fields, ignore, on_off, push, put};
 
 const BASE: Flag = Flag {
     topic: Topic::Response,
@@ -95,7 +95,7 @@ pub const FLAGS: &[Flag] = &[
         manual: "X-Sendfile reaches only files below one of these directories, after symbolic links are resolved; a link that \
             leads out, a device or a directory is refused. Without this flag every X-Sendfile is refused. The client then \
             gets 502, and the log says why.",
-        role: Role::Set(|s, v| add(&mut s.sendfile_roots, sendfile_root(v))),
+        role: Role::Set(|s, v| push(&mut s.sendfile_roots, sendfile_root(v))),
         ..BASE
     },
     Flag {

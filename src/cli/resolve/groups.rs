@@ -2,7 +2,7 @@
 
 use crate::cli::listen;
 use crate::cli::scopes::complain;
-use crate::cli::settings::{Named, PassSpec, Settings, UpstreamSpec};
+use crate::cli::settings::{GroupRule, GroupSpec, PassSpec, Settings, UpstreamSpec};
 use crate::cli::values::groups::server;
 use crate::config::Pass;
 use crate::config::address::{Address, Destination};
@@ -20,24 +20,10 @@ pub fn explicit(http: &Settings, remarks: &mut Remarks) -> Vec<Group> {
             None => groups.push(group(&spec.group, false, server)),
         }
     }
-    each(
-        "balance",
-        &http.balances,
-        &mut groups,
-        remarks,
-        |group, b| {
-            group.balance = b.clone();
-        },
-    );
-    each(
-        "sticky",
-        &http.stickies,
-        &mut groups,
-        remarks,
-        |group, s| {
-            group.sticky = Some(s.clone());
-        },
-    );
+    for (at, spec) in http.group_rules.iter().enumerate() {
+        let before = http.group_rules.get(..at).unwrap_or_default();
+        rule(spec, before, &mut groups, remarks);
+    }
     for spec in &http.upstreams {
         if let Some(at) = find(&groups, &spec.group).and_then(|at| groups.get(at)) {
             check_server(spec, at, remarks);
@@ -88,29 +74,24 @@ fn addresses(destination: &Destination) -> Result<Vec<Address>, String> {
     }
 }
 
-/// Applies what `--balance` or `--sticky` says, once for each group.
-fn each<T>(
-    flag: &str,
-    list: &[Named<T>],
-    groups: &mut [Group],
-    remarks: &mut Remarks,
-    set: impl Fn(&mut Group, &T),
-) {
-    for (at, named) in list.iter().enumerate() {
-        let mut before = list.iter().take(at);
-        let group = find(groups, &named.group).and_then(|at| groups.get_mut(at));
-        match group {
-            None => {
-                let why = format!("there is no --upstream of a group \"{}\"", named.group);
-                remarks.error(complain(flag, Some(&named.raw), &why));
-            }
-            Some(_) if before.any(|other| other.group.eq_ignore_ascii_case(&named.group)) => {
-                let why = format!("the group \"{}\" has a --{flag} already", named.group);
-                remarks.error(complain(flag, Some(&named.raw), &why));
-            }
-            Some(group) => set(group, &named.what),
+/// Applies a `--balance` or a `--sticky`, of which a group has at most one each.
+fn rule(spec: &GroupSpec, before: &[GroupSpec], groups: &mut [Group], remarks: &mut Remarks) {
+    let (flag, name) = (spec.rule.flag(), &spec.group);
+    let again =
+        |other: &GroupSpec| other.rule.flag() == flag && other.group.eq_ignore_ascii_case(name);
+    let why = match find(groups, name).and_then(|at| groups.get_mut(at)) {
+        None => format!("there is no --upstream of a group \"{name}\""),
+        Some(_) if before.iter().any(again) => {
+            format!("the group \"{name}\" has a --{flag} already")
         }
-    }
+        Some(group) => {
+            return match &spec.rule {
+                GroupRule::Balance(balance) => group.balance = balance.clone(),
+                GroupRule::Sticky(sticky) => group.sticky = Some(sticky.clone()),
+            };
+        }
+    };
+    remarks.error(complain(flag, Some(&spec.raw), &why));
 }
 
 /// What a server asks for must go together with its group (N35).

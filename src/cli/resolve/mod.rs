@@ -17,9 +17,9 @@ use crate::config::content::{RealIpHeader, Return};
 use crate::config::group::Group;
 use crate::config::{Client, Config, Handler, Listen, Location, Match, Pass, Server, TempPath};
 
-use super::scopes::{LocationScope, Scope, ServerScope, Tree, complain};
+use super::scopes::{LocationScope, Said, Scope, ServerScope, Tree, complain};
 use super::settings::{Chain, PassSpec};
-use super::words::printable;
+use super::words::{Word, printable};
 
 pub use sizes::Sizes;
 
@@ -38,6 +38,8 @@ pub struct Remarks {
 
 impl Remarks {
     /// Each error once: a mistake at an outer level shows in every location.
+    #[cold]
+    #[inline(never)]
     pub fn error(&mut self, text: String) {
         if !self.errors.contains(&text) {
             self.errors.push(text);
@@ -45,6 +47,8 @@ impl Remarks {
     }
 
     /// Each warning once.
+    #[cold]
+    #[inline(never)]
     pub fn warn(&mut self, text: String) {
         if !self.warnings.contains(&text) {
             self.warnings.push(text);
@@ -89,18 +93,18 @@ struct Resolver<'a> {
 }
 
 impl<'a> Resolver<'a> {
-    fn scopes(&self) -> impl Iterator<Item = &'a Scope> + use<'a> {
-        let servers = self.tree.servers.iter();
-        let inner = servers.flat_map(|server| {
-            let locations = server.locations.iter().map(|location| &location.scope);
-            [&server.scope].into_iter().chain(locations)
-        });
-        [&self.tree.http].into_iter().chain(inner)
+    fn scopes(&self) -> Vec<&'a Scope> {
+        let mut scopes = vec![&self.tree.http];
+        for server in &self.tree.servers {
+            scopes.push(&server.scope);
+            scopes.extend(server.locations.iter().map(|location| &location.scope));
+        }
+        scopes
     }
 
     fn check_demo(&mut self) {
-        let passed = self.scopes().any(|scope| scope.settings.pass.is_some());
-        if self.tree.http.settings.demo && passed {
+        let passed = |scope: &&Scope| scope.settings.pass.is_some();
+        if self.tree.http.settings.demo && self.scopes().iter().any(passed) {
             self.remarks
                 .error(complain("demo", None, "does not go together with --pass"));
         }
@@ -108,14 +112,19 @@ impl<'a> Resolver<'a> {
 
     /// N1: a word that stands twice changes nothing, but someone may have meant another.
     fn warn_of_repeated_conditions(&mut self) {
-        let said = self.scopes().flat_map(|scope| &scope.said);
-        for said in said.filter(|said| said.flag.long == "next-upstream") {
-            let words: Vec<String> = said.value.texts().map(str::to_ascii_lowercase).collect();
-            let twice = |(at, word): (usize, &String)| words.iter().take(at).any(|w| w == word);
-            if words.iter().enumerate().any(twice) {
-                let why = "has a word twice";
-                self.remarks
-                    .warn(complain("next-upstream", Some(&said.value.raw), why));
+        for scope in self.scopes() {
+            let flag = |said: &&Said| said.flag.long == "next-upstream";
+            let Some(said) = scope.said.iter().find(flag) else {
+                continue;
+            };
+            let mut words = said.value.words.iter();
+            while let Some(word) = words.next() {
+                let same = |other: &Word| other.text.eq_ignore_ascii_case(&word.text);
+                if words.as_slice().iter().any(same) {
+                    let why = format!("has \"{}\" twice", word.text);
+                    self.remarks
+                        .warn(complain("next-upstream", Some(&said.value.raw), &why));
+                }
             }
         }
     }

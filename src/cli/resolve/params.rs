@@ -40,44 +40,57 @@ fn unique(given: &[Param], remarks: &mut Remarks) -> Vec<Param> {
     list
 }
 
-/// The standard set, in the order of the manual.
-fn standard(path_info: &PathInfo) -> Vec<Param> {
-    let var = |name: &str, var: Var, if_not_empty: bool| Param {
-        name: name.into(),
-        value: Template::var(var),
-        if_not_empty,
-    };
-    let text = |name: &str, text: &str| Param {
-        name: name.into(),
-        value: Template::text(text.as_bytes()),
-        if_not_empty: false,
-    };
-    let mut list = vec![
-        var("REQUEST_METHOD", Var::RequestMethod, false),
-        var("REQUEST_URI", Var::RequestUri, false),
-        var("QUERY_STRING", Var::Args, false),
-        var("CONTENT_TYPE", Var::ContentType, false),
-        var("DOCUMENT_URI", Var::DocumentUri, false),
-        var("DOCUMENT_ROOT", Var::DocumentRoot, false),
-        var("SERVER_PROTOCOL", Var::ServerProtocol, false),
-        var("REQUEST_SCHEME", Var::Scheme, false),
-        var("HTTPS", Var::Https, true),
-        var("REMOTE_ADDR", Var::RemoteAddr, false),
-        var("REMOTE_PORT", Var::RemotePort, false),
-        var("SERVER_ADDR", Var::ServerAddr, false),
-        var("SERVER_PORT", Var::ServerPort, false),
-        var("SERVER_NAME", Var::ServerName, false),
-    ];
-    if *path_info != PathInfo::Off {
-        list.push(var("SCRIPT_NAME", Var::ScriptName, false));
-        list.push(var("PATH_INFO", Var::PathInfo, false));
-    }
-    list.push(text("GATEWAY_INTERFACE", "CGI/1.1"));
-    list.push(text(
+/// The standard set in the order of the manual; those that are marked are left out when they are empty.
+static STANDARD: [(&str, Var, bool); 17] = [
+    ("REQUEST_METHOD", Var::RequestMethod, false),
+    ("REQUEST_URI", Var::RequestUri, false),
+    ("QUERY_STRING", Var::Args, false),
+    ("CONTENT_TYPE", Var::ContentType, false),
+    ("DOCUMENT_URI", Var::DocumentUri, false),
+    ("DOCUMENT_ROOT", Var::DocumentRoot, false),
+    ("SERVER_PROTOCOL", Var::ServerProtocol, false),
+    ("REQUEST_SCHEME", Var::Scheme, false),
+    ("HTTPS", Var::Https, true),
+    ("REMOTE_ADDR", Var::RemoteAddr, false),
+    ("REMOTE_PORT", Var::RemotePort, false),
+    ("SERVER_ADDR", Var::ServerAddr, false),
+    ("SERVER_PORT", Var::ServerPort, false),
+    ("SERVER_NAME", Var::ServerName, false),
+    ("SCRIPT_NAME", Var::ScriptName, false),
+    ("PATH_INFO", Var::PathInfo, false),
+    ("REMOTE_USER", Var::RemoteUser, true),
+];
+
+/// What is the same in every request; stands before REMOTE_USER.
+static FIXED: [(&str, &str); 2] = [
+    ("GATEWAY_INTERFACE", "CGI/1.1"),
+    (
         "SERVER_SOFTWARE",
         concat!("scgate/", env!("CARGO_PKG_VERSION")),
-    ));
-    list.push(var("REMOTE_USER", Var::RemoteUser, true));
+    ),
+];
+
+fn standard(path_info: &PathInfo) -> Vec<Param> {
+    let mut list = Vec::with_capacity(STANDARD.len() + FIXED.len());
+    let mut push = |name: &str, value: Template, if_not_empty: bool| {
+        list.push(Param {
+            name: name.into(),
+            value,
+            if_not_empty,
+        });
+    };
+    for (name, var, if_not_empty) in &STANDARD {
+        match var {
+            Var::ScriptName | Var::PathInfo if *path_info == PathInfo::Off => continue,
+            Var::RemoteUser => {
+                for (name, text) in FIXED {
+                    push(name, Template::text(text.as_bytes()), false);
+                }
+            }
+            _ => {}
+        }
+        push(name, Template::var(var.clone()), *if_not_empty);
+    }
     list
 }
 

@@ -468,6 +468,6 @@ fn odd_conditions_are_refused() {
     let (_, warnings) = ok(&[P, "--next-upstream", "error ERROR"]);
     assert_eq!(
         warnings,
-        vec!["--next-upstream 'error ERROR': has a word twice"]
+        vec!["--next-upstream 'error ERROR': has \"error\" twice"]
     );
 }

@@ -39,7 +39,7 @@ fn status(text: &str) -> Result<u16, String> {
 }
 
 /// `--error-page` (S28, S29).
-pub fn error_page(value: &Value) -> Result<Vec<(ErrorPage, String)>, String> {
+pub fn error_page(value: &Value) -> Result<(ErrorPage, String), String> {
     let words: Vec<&str> = value.texts().collect();
     let (target, codes) = match words.split_last() {
         Some((target, codes)) if !codes.is_empty() => (*target, codes),
@@ -64,7 +64,7 @@ pub fn error_page(value: &Value) -> Result<Vec<(ErrorPage, String)>, String> {
         status,
         target,
     };
-    Ok(vec![(page, value.raw.clone())])
+    Ok((page, value.raw.clone()))
 }
 
 /// 499 is a client that has gone: nobody is there to see a page.
@@ -173,7 +173,7 @@ const FRAMING: [&str; 8] = [
 ];
 
 /// `--add-header`.
-pub fn add_header(value: &Value) -> Result<Vec<AddHeader>, String> {
+pub fn add_header(value: &Value) -> Result<AddHeader, String> {
     let (name, text) = match (value.word(0), value.word(1)) {
         (Some(name), Some(text)) => (name, text),
         _ => return Err("needs a name and a value (an empty value is written \"\")".into()),
@@ -191,11 +191,11 @@ pub fn add_header(value: &Value) -> Result<Vec<AddHeader>, String> {
     if FRAMING.contains(&field(name)?.as_str()) {
         return Err(named(name, "is a field that the gateway alone can set"));
     }
-    Ok(vec![AddHeader {
+    Ok(AddHeader {
         name: name.to_owned(),
         value: field_value(value, text)?,
         always,
-    }])
+    })
 }
 
 /// `--default-type`.
@@ -213,7 +213,7 @@ pub fn media_type(value: &Value) -> Result<String, String> {
 }
 
 /// `--map`.
-pub fn map(value: &Value) -> Result<Vec<Map>, String> {
+pub fn map(value: &Value) -> Result<Map, String> {
     let source = match (value.word(0), value.word(1)) {
         (Some(source), Some(name)) => {
             check_map_name(value, name)?;
@@ -243,7 +243,7 @@ pub fn map(value: &Value) -> Result<Vec<Map>, String> {
         }
     }
     match default || !map.entries.is_empty() {
-        true => Ok(vec![map]),
+        true => Ok(map),
         false => Err("needs at least one value and its result".into()),
     }
 }
@@ -311,13 +311,13 @@ pub fn auto_redirect(value: &Value) -> Result<AutoRedirect, String> {
 }
 
 /// `--real-ip-from`: as `--allow`, but nobody believes everyone by a word.
-pub fn peer(value: &Value) -> Result<Vec<Who>, String> {
+pub fn peer(value: &Value) -> Result<Who, String> {
     let text = value.one()?;
     match parse_who(text) {
         Ok(Who::All) => {
             Err("all would believe every client; name the addresses of your proxies".into())
         }
-        Ok(who) => Ok(vec![who]),
+        Ok(who) => Ok(who),
         Err(why) => Err(why.replace(", all)", ")")),
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{is_token, named, template, whole};
-use crate::cli::settings::{Named, UpstreamSpec};
+use crate::cli::settings::{GroupRule, GroupSpec, UpstreamSpec};
 use crate::cli::words::Value;
 use crate::config::address::{Destination, destination};
 use crate::config::content::NextUpstream;
@@ -50,7 +50,7 @@ pub fn server(text: &str, destination: Destination) -> GroupServer {
 }
 
 /// `--upstream`.
-pub fn upstream(value: &Value) -> Result<Vec<UpstreamSpec>, String> {
+pub fn upstream(value: &Value) -> Result<UpstreamSpec, String> {
     let group = group(value)?;
     let text = value
         .word(1)
@@ -67,11 +67,11 @@ pub fn upstream(value: &Value) -> Result<Vec<UpstreamSpec>, String> {
     if server.resolve && matches!(server.destination, Destination::Fixed(_)) {
         return Err(named(text, "is no name that resolve could look up again"));
     }
-    Ok(vec![UpstreamSpec {
+    Ok(UpstreamSpec {
         group,
         server,
         raw: value.raw.clone(),
-    }])
+    })
 }
 
 /// A parameter given twice is a mistake.
@@ -134,52 +134,71 @@ fn route(text: &str) -> Result<String, String> {
     }
 }
 
+/// Methods that are one word.
+static PLAIN: [(&str, Balance); 6] = [
+    ("round_robin", Balance::RoundRobin),
+    ("least_conn", Balance::LeastConn),
+    ("ip_hash", Balance::IpHash),
+    ("byrequests", Balance::ByRequests),
+    ("bytraffic", Balance::ByTraffic),
+    ("bybusyness", Balance::ByBusyness),
+];
+
 /// `--balance`.
-pub fn balance(value: &Value) -> Result<Vec<Named<Balance>>, String> {
+pub fn balance(value: &Value) -> Result<GroupSpec, String> {
     let group = group(value)?;
     let method = value.word(1).ok_or("needs a group and a method")?;
-    let what = match (method, value.word(2), value.word(3), value.words.len()) {
-        ("round_robin", None, ..) => Balance::RoundRobin,
-        ("least_conn", None, ..) => Balance::LeastConn,
-        ("ip_hash", None, ..) => Balance::IpHash,
-        ("byrequests", None, ..) => Balance::ByRequests,
-        ("bytraffic", None, ..) => Balance::ByTraffic,
-        ("bybusyness", None, ..) => Balance::ByBusyness,
-        ("random", None, ..) => Balance::Random { two: false },
-        ("random", Some("two"), None | Some("least_conn"), 3 | 4) => Balance::Random { two: true },
-        ("random", ..) => return Err("after random only \"two\" may follow".into()),
-        ("hash", None | Some(""), ..) => return Err("hash needs a key (example: $uri)".into()),
-        ("hash", Some(key), more, 3 | 4) if matches!(more, None | Some("consistent")) => {
-            Balance::Hash {
-                key: template(value, key)?,
-                consistent: more.is_some(),
+    let more = value.word(2);
+    let plain = PLAIN.iter().find(|(name, _)| *name == method);
+    let what = match (plain, method) {
+        (Some((_, plain)), _) => match more {
+            None => plain.clone(),
+            Some(odd) => {
+                return Err(named(
+                    odd,
+                    &format!("follows {method}, which takes nothing"),
+                ));
             }
-        }
-        ("hash", ..) => return Err("after the key of hash only \"consistent\" may follow".into()),
-        (
-            "round_robin" | "least_conn" | "ip_hash" | "byrequests" | "bytraffic" | "bybusyness",
-            Some(odd),
-            ..,
-        ) => {
-            return Err(named(
-                odd,
-                &format!("follows {method}, which takes nothing"),
-            ));
-        }
+        },
+        (None, "random") => Balance::Random { two: two(value)? },
+        (None, "hash") => Balance::Hash {
+            consistent: consistent(value)?,
+            key: match more.unwrap_or_default() {
+                "" => return Err("hash needs a key (example: $uri)".into()),
+                key => template(value, key)?,
+            },
+        },
         _ => return Err(named(method, METHODS)),
     };
-    Ok(vec![Named {
+    Ok(GroupSpec {
         group,
-        what,
+        rule: GroupRule::Balance(what),
         raw: value.raw.clone(),
-    }])
+    })
+}
+
+/// nginx permits one more word, the default of those that may stand there.
+fn two(value: &Value) -> Result<bool, String> {
+    match (value.word(2), value.word(3), value.words.len()) {
+        (None, ..) => Ok(false),
+        (Some("two"), None | Some("least_conn"), 3 | 4) => Ok(true),
+        _ => Err("after random only \"two\" may follow".into()),
+    }
+}
+
+fn consistent(value: &Value) -> Result<bool, String> {
+    match (value.word(3), value.words.len()) {
+        (None, _) => Ok(false),
+        (Some("consistent"), 4) => Ok(true),
+        _ => Err("after the key of hash only \"consistent\" may follow".into()),
+    }
 }
 
 const METHODS: &str = "is not one of round_robin, least_conn, ip_hash, hash KEY [consistent], random [two], byrequests, \
      bytraffic, bybusyness";
 
 /// `--sticky`.
-pub fn sticky(value: &Value) -> Result<Vec<Named<Sticky>>, String> {
+pub fn sticky(value: &Value) -> Result<GroupSpec, String> {
     let group = group(value)?;
     let what = match value.word(1) {
         Some("cookie") => Sticky::Cookie(cookie(value)?),
@@ -187,11 +206,11 @@ pub fn sticky(value: &Value) -> Result<Vec<Named<Sticky>>, String> {
         Some(odd) => return Err(named(odd, "is neither cookie nor route")),
         None => return Err("needs a group and cookie or route".into()),
     };
-    Ok(vec![Named {
+    Ok(GroupSpec {
         group,
-        what,
+        rule: GroupRule::Sticky(what),
         raw: value.raw.clone(),
-    }])
+    })
 }
 
 fn routes(value: &Value) -> Result<Vec<crate::template::Template>, String> {

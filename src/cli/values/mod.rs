@@ -30,7 +30,15 @@ pub fn add<T>(list: &mut Vec<T>, values: Result<Vec<T>, String>) -> Result<(), S
     Ok(())
 }
 
-/// `"text" why`.
+/// Adds a parsed value to a list.
+pub fn push<T>(list: &mut Vec<T>, value: Result<T, String>) -> Result<(), String> {
+    list.push(value?);
+    Ok(())
+}
+
+/// `"text" why`. Called from many places, none of which is in a hurry.
+#[cold]
+#[inline(never)]
 fn named(text: &str, why: &str) -> String {
     format!("\"{text}\" {why}")
 }
@@ -223,7 +231,7 @@ pub fn temp_path(value: &Value) -> Result<TempPath, String> {
 }
 
 /// `--param`.
-pub fn param(value: &Value) -> Result<Vec<Param>, String> {
+pub fn param(value: &Value) -> Result<Param, String> {
     let (name, text) = match (value.word(0), value.word(1)) {
         (Some(name), Some(text)) => (name, text),
         _ => return Err("needs a name and a value (an empty value is written \"\")".into()),
@@ -246,11 +254,11 @@ pub fn param(value: &Value) -> Result<Vec<Param>, String> {
             "{name} is always sent and cannot be set (SCGI requires it)"
         ));
     }
-    Ok(vec![Param {
+    Ok(Param {
         name: name.into(),
         value: template(value, text)?,
         if_not_empty,
-    }])
+    })
 }
 
 /// `--path-info`.

@@ -43,12 +43,12 @@ fn choice(value: &Value) -> Result<Choice<'_>, String> {
 }
 
 /// `--sendfile-root`: absolute, for what X-Sendfile names is held against it, and in its plainest form.
-pub fn sendfile_root(value: &Value) -> Result<Vec<PathBuf>, String> {
+pub fn sendfile_root(value: &Value) -> Result<PathBuf, String> {
     let text = value.one()?;
     let path = Path::new(text);
     let up = path.components().any(|part| part == Component::ParentDir);
     match path.is_absolute() && !up {
-        true => Ok(vec![path.components().collect()]),
+        true => Ok(path.components().collect()),
         false => Err(named(
             text,
             "is not an absolute path (one that begins with / and holds no ..)",
