@@ -17,11 +17,11 @@ impl Growth {
         self.start = Some(now);
     }
 
-    /// Begins with a recovery of the address, once for each.
+    /// Begins with a recovery of the address, once for each, unless it has begun later.
     pub fn recovered(&mut self, at: Option<Instant>) {
-        if at.is_some() && at != self.seen {
-            self.start = at;
+        if at != self.seen {
             self.seen = at;
+            self.start = self.start.max(at);
         }
     }
 
