@@ -10,12 +10,14 @@ pub mod gate;
 pub mod http;
 pub mod process;
 pub mod scgi;
+pub mod status;
 pub mod temp;
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use app::App;
@@ -40,6 +42,32 @@ pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
             "waited {LIMIT:?} in vain for: {what}"
         );
         std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// A gate between threads, shut until somebody opens it.
+#[derive(Default)]
+pub struct Latch {
+    open: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Latch {
+    pub fn open(&self) {
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.opened.notify_all();
+    }
+
+    /// Waits until it is open.
+    ///
+    /// # Panics
+    /// When it is still shut after [`LIMIT`].
+    #[track_caller]
+    pub fn wait(&self) {
+        let guard = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.opened.wait_timeout_while(guard, LIMIT, |open| !*open);
+        let (guard, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        assert!(*guard, "nobody opened the latch");
     }
 }
 
@@ -148,6 +176,19 @@ impl Stream {
             )
         };
         assert_eq!(rc, 0, "setsockopt {name}: {}", io::Error::last_os_error());
+    }
+}
+
+impl Stream {
+    /// Whether there is something to be read, be it the end.
+    pub fn is_readable(&self) -> bool {
+        let mut fd = libc::pollfd {
+            fd: self.as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        // SAFETY: the pointer and the count describe one live structure.
+        unsafe { libc::poll(&raw mut fd, 1, 0) == 1 }
     }
 }
 

@@ -174,6 +174,25 @@ impl Scgi {
         Ok(request)
     }
 
+    /// Reads the head of the request up to its last byte but one, and nothing behind it: whatever follows, a close now leaves
+    /// bytes unread, and the gateway sees a reset.
+    #[track_caller]
+    pub fn request_and_leave_some(&mut self) -> Request {
+        let mut length = String::new();
+        loop {
+            let mut byte = [0];
+            self.stream.read_exact(&mut byte).expect("a netstring");
+            if byte == *b":" {
+                break;
+            }
+            length.push(byte[0] as char);
+            assert!(length.len() < 20, "no netstring: {length:?}");
+        }
+        let mut block = vec![0; length.parse().expect("the length of a netstring")];
+        self.stream.read_exact(&mut block).expect("parameters");
+        parse_block(&block).unwrap_or_else(|e| panic!("{e}"))
+    }
+
     fn fill(&mut self) -> io::Result<usize> {
         let mut piece = [0; 65536];
         match self.stream.read(&mut piece)? {
