@@ -343,6 +343,11 @@ impl Conn {
         };
         let body = body_of(pending.intake, pending.spool);
         let streams = matches!(body, Body::Stream { .. });
+        if let Body::Held(chain) = &body
+            && chain.in_file() > 0
+        {
+            hub.shared.stats.spilled(chain.in_file());
+        }
         hub.exchanges += 1;
         let protected = scgi.ignore_client_abort;
         let exchange = Box::new(Exchange {

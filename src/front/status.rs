@@ -164,7 +164,7 @@ impl Conn {
             .is_some_and(|location| location.access.allows_explicitly(client));
         let act = |group: &str, server: &str, order| {
             let result = shared.upstreams.order(group, server, order);
-            log::warn!(
+            log::info!(
                 "{}: order for server {} of group {}: {order:?}{}",
                 self.name(),
                 server.escape_debug(),

@@ -60,7 +60,7 @@ impl Stopped {
         let complaint = self
             .stderr
             .lines()
-            .find(|l| l.contains("ERROR") || l.contains("WARN"));
+            .find(|l| l.contains(" error ") || l.contains(" warn "));
         assert_eq!(complaint, None, "unexpected log line");
     }
 }

@@ -69,5 +69,5 @@ fn a_browser_shows_the_page_whole_and_its_buttons_work() {
         text(&json(&gate), &["groups", "servers", &good.addr(), "state"]),
         "draining"
     );
-    gate.stop().clean();
+    gate.stop();
 }

@@ -98,7 +98,7 @@ fn a_page_that_only_shows_takes_no_orders() {
     assert_eq!(refused.field("Allow"), Some("GET, HEAD"));
     assert_eq!(state(&gate, &app), "up");
     assert!(!gate.get("/status").is(200).text().contains("<button"));
-    gate.stop().clean();
+    gate.stop();
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn orders_need_an_allow_rule_that_names_the_client() {
     assert!(refused.text().contains("--allow"), "{}", refused.text());
     assert_eq!(state(&gate, &app), "up");
     assert!(!gate.get("/status").is(200).text().contains("<button"));
-    gate.stop().clean();
+    gate.stop();
 }
 
 #[test]
