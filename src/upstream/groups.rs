@@ -20,7 +20,7 @@ use crate::sys::{self, LookupError};
 use std::net::SocketAddr;
 
 pub use super::leaving::Watch;
-pub use super::run::{Picked, Run, fits};
+pub use super::run::{Picked, Run};
 
 /// All groups. Shared by every thread.
 pub struct Upstreams {
