@@ -63,7 +63,10 @@ impl Names {
     /// The thread. `steady`: it goes round every interval, and does not end.
     fn run(&self, upstreams: &Upstreams, steady: bool) {
         let pause = upstreams.resolve_interval().max(PAUSE_MIN);
-        let mut due = Instant::now() + pause;
+        // A server whose name was not known at the start is not to wait for its first round.
+        let mut servers = upstreams.groups().iter().flat_map(|g| &g.config.servers);
+        let empty = servers.any(|server| server.resolve && server.addresses.is_empty());
+        let mut due = Instant::now() + if empty { Duration::ZERO } else { pause };
         loop {
             let mut state = lock(&self.state);
             while steady && !state.all && Instant::now() < due {

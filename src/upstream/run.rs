@@ -381,7 +381,7 @@ impl Drop for Picked {
 
 /// Whether an address can be reached from a bind address: of IP addresses only those of the same family (Z30). A Unix
 /// socket has no source address; `--bind` does not concern it.
-pub fn fits(address: &Address, bind: Option<IpAddr>) -> bool {
+fn fits(address: &Address, bind: Option<IpAddr>) -> bool {
     match (address, bind) {
         (Address::Inet(to), Some(from)) => to.is_ipv4() == from.is_ipv4(),
         _ => true,

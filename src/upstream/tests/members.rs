@@ -299,3 +299,18 @@ fn servers_marked_resolve_are_looked_up_again_and_again() {
     }
     wait_for(upstreams, "10.0.0.3:7");
 }
+
+#[test]
+fn a_server_without_an_address_at_the_start_is_looked_up_at_once() {
+    let groups = vec![group(
+        "g",
+        Balance::RoundRobin,
+        vec![resolving("a.test:7", &[])],
+    )];
+    let lookup = |_: &str, port| Ok(vec![SocketAddr::from(([10, 0, 0, 1], port))]);
+    let upstreams = Upstreams::with(Box::leak(groups.into()), secs(100_000), Box::new(lookup));
+    let upstreams: &'static Upstreams = Box::leak(Box::new(upstreams));
+    assert!(upstreams.first(Instant::now()).is_none());
+    upstreams.start();
+    wait_for(upstreams, "10.0.0.1:7");
+}
