@@ -135,8 +135,8 @@ struct Rig<'a> {
 
 /// A port that nobody listens on, and that nobody else can take.
 fn closed_port() -> (socket2::Socket, u16) {
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)
-        .expect("a socket");
+    let socket =
+        socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
     let any = std::net::SocketAddr::from(([0, 0, 0, 0], 0));
     socket.bind(&any.into()).expect("bind");
     let addr = socket.local_addr().expect("the address").as_socket();
@@ -251,7 +251,9 @@ impl Rig<'_> {
         }
         match response {
             Ok(response) => sort(method, &response),
-            Err(Broken::InBody(head, body)) if head.status == 200 && b"half.".starts_with(&body) => {
+            Err(Broken::InBody(head, body))
+                if head.status == 200 && b"half.".starts_with(&body) =>
+            {
                 Got::Answer(Answer::Cut)
             }
             Err(other) => Got::Other(format!("{other:?}")),
