@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::common::http::{Broken, Client};
 use crate::common::{App, Gate, Pattern, Rng, Scgi, Stream, Temp, until};
@@ -110,6 +111,11 @@ fn serve(scgi: &mut Scgi, world: &World, server: usize, dead: &AtomicBool) -> st
             body.extend_from_slice(piece)
         })?;
         assert_eq!(body, post_body(id).as_bytes(), "the body of POST {id}");
+        // It has its effect now. Whoever dies before the answer has had it all the same.
+        std::thread::sleep(Duration::from_millis(id % 4));
+        if dead.load(Ordering::SeqCst) {
+            return Ok(());
+        }
         return scgi.try_send(format!(
             "Status: 200\r\nContent-Length: {}\r\n\r\n{id}",
             id.to_string().len()
