@@ -89,7 +89,6 @@ impl Script<'_> {
                 if let Some(attempt) = self.tries.last_mut() {
                     attempt.header_time = Some(begin.elapsed());
                     attempt.status = head.status();
-                    attempt.bytes_sent = sent.bytes;
                 }
                 for name in head.dropped() {
                     let prefix = self.prefix(Some(server.address()));
@@ -172,6 +171,9 @@ impl Script<'_> {
         let (start, block) = plan.params;
         let params = desk.request.get(start..).unwrap_or_default();
         let sent = self.send(to, plan, params, incoming)?;
+        if let Some(attempt) = self.tries.last_mut() {
+            attempt.bytes_sent = sent.bytes;
+        }
         match incoming.head(to, plan.scgi, block) {
             Err(Fault::NoHead {
                 received, block, ..
