@@ -19,7 +19,12 @@ fn silent() -> App {
 
 /// Answers each request with this text.
 fn good(text: &'static str) -> App {
-    App::with_log(move |scgi, log| log(&scgi.answer(text)))
+    App::with_log(move |scgi, log| {
+        let (request, _) = scgi.all();
+        // Noted before the client can know of it.
+        log(&request);
+        scgi.reply(text);
+    })
 }
 
 /// Answers each request with this status.
