@@ -174,7 +174,7 @@ impl Counters {
         if let Some(times) = self.times.get_mut(bucket) {
             *times += 1;
         }
-        let time = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let time = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         self.time_sum = self.time_sum.saturating_add(time);
     }
 }

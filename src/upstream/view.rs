@@ -38,7 +38,7 @@ pub struct ServerView {
     pub responses: [u64; 5],
     /// Response times: how many took up to each of [`BUCKETS`], and longer ones in the last place. Not cumulative.
     pub times: [u64; BUCKETS.len() + 1],
-    /// All response times together, in milliseconds.
+    /// All response times together, in microseconds.
     pub time_sum: u64,
 }
 

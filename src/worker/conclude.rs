@@ -8,7 +8,7 @@ use super::attempt::Heard;
 use super::deliver::{Delivered, Delivery, Storing, deliver};
 use super::report;
 use super::script::{Passed, Script};
-use super::tries::Plan;
+use super::tries::{Plan, told};
 use crate::config::Scgi;
 use crate::config::address::Address;
 use crate::config::content;
@@ -320,7 +320,7 @@ impl Script<'_> {
             Some(server) => {
                 let fault = self.fault_of(fault, &server, plan);
                 if fault.is_server_fault() && !counted {
-                    server.failed(fault.cause(), Instant::now());
+                    server.failed(&told(&fault, &server), Instant::now());
                 }
                 server.account(status, sent, delivered.received, begin.elapsed());
                 fault

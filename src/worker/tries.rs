@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::Desk;
 use super::retry::{Condition, Situation, Verdict, judge, status_counts};
 use super::script::{Passed, Script};
-use crate::config::address::{BindAddress, bind_address};
+use crate::config::address::{Address, BindAddress, bind_address};
 use crate::config::group::{Balance, Sticky};
 use crate::config::{BindTo, Pass, Scgi};
 use crate::error::{Described, Fault};
@@ -30,6 +30,12 @@ struct Tour {
     tries: usize,
     /// There is but one server: that no other is left goes without saying.
     single: bool,
+}
+
+/// What the status page says of a server's fault.
+pub(super) fn told(fault: &Fault, server: &Picked) -> String {
+    let unix = matches!(server.address(), Address::Unix(_));
+    Described { fault, unix }.to_string()
 }
 
 impl Script<'_> {
@@ -97,7 +103,7 @@ impl Script<'_> {
     ) -> Result<Option<Picked>, Fault> {
         let now = Instant::now();
         if fault.is_server_fault() {
-            server.failed(fault.cause(), now);
+            server.failed(&told(&fault, server), now);
         }
         let begun = self.begun_sending;
         let verdict = self.judge(Condition::of(&fault), plan, tour, begun);

@@ -262,7 +262,7 @@ fn put_server(out: &mut Out, server: &ServerView, group: Option<&str>) {
     if server.responses.iter().any(|n| *n > 0) {
         put_classes(out, &server.responses);
     }
-    put_times(out, &server.times, server.time_sum.saturating_mul(1000));
+    put_times(out, &server.times, server.time_sum);
     if let Some(group) = group {
         put_buttons(out, group, server);
     }

@@ -112,7 +112,7 @@ fn put_server(out: &mut Out, server: &ServerView) {
     put_bytes(out, server.bytes_received, server.bytes_sent);
     put_responses(out, &server.responses);
     out.raw("}");
-    let sum = server.time_sum.saturating_mul(1000);
+    let sum = server.time_sum;
     put_times(out, "time", &server.times, sum);
     out.raw("}");
 }

@@ -246,7 +246,7 @@ fn put_servers(out: &mut Out, servers: &[Named<'_>]) {
         "histogram",
         help,
         |out, (server, labels)| {
-            let sum = server.time_sum.saturating_mul(1000);
+            let sum = server.time_sum;
             histogram(out, name, labels, &server.times, sum);
         },
     );

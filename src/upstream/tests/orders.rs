@@ -118,7 +118,7 @@ fn the_view_shows_what_was_accounted() {
     assert_eq!((view.bytes_sent, view.bytes_received), (45, 400));
     assert_eq!(view.responses, [0, 2, 0, 1, 1]);
     assert_eq!(view.times, [1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]);
-    assert_eq!(view.time_sum, 31_063);
+    assert_eq!(view.time_sum, 31_063_000);
     assert_eq!(view.last_error, Some(("connect: refused".into(), secs(3))));
     assert_eq!((view.weight, view.max_conns, view.backup), (1, 0, false));
     assert_eq!((view.recent_fails, view.state), (1, State::Failed));

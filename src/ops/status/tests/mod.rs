@@ -45,7 +45,7 @@ fn groups() -> Vec<GroupView> {
         bytes_received: 987_654_321,
         responses: [0, 12_000, 300, 40, 3],
         times: [100, 2000, 5000, 3000, 1500, 500, 200, 30, 10, 2, 1, 2],
-        time_sum: 123_456,
+        time_sum: 123_456_000,
         ..server("10.0.0.1:9000")
     };
     let failed = ServerView {
