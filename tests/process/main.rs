@@ -405,6 +405,10 @@ fn usr1_reopens_the_access_log() {
     gate.get("/before").is(200);
     std::fs::rename(&log, &old).expect("rename");
     gate.get("/between").is(200);
+    // A line is made when the client may have its response already.
+    until("the line of a request", || {
+        std::fs::read_to_string(&old).is_ok_and(|text| text.contains("/between"))
+    });
     gate.signal(libc::SIGUSR1);
     until("the log to be opened again", || {
         std::path::Path::new(&log).exists()
