@@ -8,6 +8,7 @@ use std::process::Command;
 use common::http::{Broken, Client, Framing, parse_head};
 use common::process::{self, Setup};
 use common::scgi::parse_block;
+use common::status::Json;
 use common::{App, Pattern, Temp, until};
 
 #[test]
@@ -87,6 +88,35 @@ fn a_pattern_shows_every_wrong_byte() {
     bytes[131_042] ^= 1;
     assert!(std::panic::catch_unwind(|| pattern.check(0, &bytes)).is_err());
     assert!(std::panic::catch_unwind(|| pattern.check(1, &bytes[..100])).is_err());
+}
+
+#[test]
+fn json_is_read_strictly() {
+    let text = r#" {"a": [1, -2.5e1, "x\"\u00e9\n", {}], "b": null, "c": true} "#;
+    let json = Json::parse(text).expect("good JSON");
+    assert_eq!(json.get("a").list()[0].count(), 1);
+    assert_eq!(json.get("a").list()[1], Json::Number(-25.0));
+    assert_eq!(json.get("a").list()[2].text(), "x\"\u{e9}\n");
+    assert!(json.get("c").bool());
+    let bad = [
+        "",
+        "{",
+        "[1,]",
+        "[1 2]",
+        "{\"a\":1,}",
+        "{\"a\":1,\"a\":2}",
+        "01",
+        "1.",
+        "nul",
+        "\"",
+        "\"\n\"",
+        "\"\\x\"",
+        "1 2",
+        "{a:1}",
+    ];
+    for text in bad {
+        assert!(Json::parse(text).is_err(), "{text}");
+    }
 }
 
 #[test]

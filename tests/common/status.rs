@@ -173,7 +173,7 @@ impl Reader<'_> {
         let digits = text.strip_prefix('-').unwrap_or(text);
         let zero = digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0.");
         match text.parse() {
-            Ok(number) if !zero => Ok(Json::Number(number)),
+            Ok(number) if !zero && !text.ends_with('.') => Ok(Json::Number(number)),
             _ => Err(self.wrong("a bad number before what stands")),
         }
     }
