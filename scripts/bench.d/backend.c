@@ -10,6 +10,7 @@
  *
  *   /13 /16k /1m /64m   that many bytes, with Content-Length, from one block of memory
  *   /sleep50            13 bytes, 50 ms after the request was complete; thousands at once
+ *   /who                the SOCKET it was asked on, after 50 ms as well
  *   /upload             the length of the request body, in decimal
  *
  * Bytes of a body: line i of a block (8 bytes a line) is the number i as "%07x\n"; a longer body repeats the block.
@@ -50,7 +51,7 @@ struct conn {
 	int64_t body_len;
 	int64_t wake;           /* SLEEPING: when to answer, in ms of the monotonic clock */
 	struct conn *next;      /* in the sleepers' queue or in the free list */
-	char head[192];         /* response head, for short answers with the body */
+	char head[256];         /* response head, for short answers with the body */
 	size_t head_len, head_sent;
 	int64_t out_len, out_sent;      /* body bytes that come from the block */
 	char path[64];
@@ -60,6 +61,7 @@ struct conn {
 static char block[BLOCK], sink[SINK];
 static struct conn *free_list, *first_sleeper, *last_sleeper;
 static int epfd, listen_fd;
+static const char *who;
 
 static void die(const char *what)
 {
@@ -120,7 +122,7 @@ static void answer(struct conn *c)
 	static const struct { const char *path; int64_t len; } sizes[] = {
 		{ "/16k", 16 << 10 }, { "/1m", 1 << 20 }, { "/64m", 64 << 20 },
 	};
-	char text[24] = "Hello, world\n";
+	char text[128] = "Hello, world\n";
 	int64_t len = -1;
 	const char *status = "200 OK";
 
@@ -130,6 +132,8 @@ static void answer(struct conn *c)
 	if (len < 0) {
 		if (!strcmp(c->path, "/upload"))
 			snprintf(text, sizeof text, "%lld", (long long)c->body_len);
+		else if (!strcmp(c->path, "/who"))
+			snprintf(text, sizeof text, "%s", who);
 		else if (strcmp(c->path, "/13") && strcmp(c->path, "/sleep50"))
 			status = "404 Not Found";
 	}
@@ -145,7 +149,7 @@ static void answer(struct conn *c)
 
 static void sleep_or_answer(struct conn *c)
 {
-	if (strcmp(c->path, "/sleep50"))
+	if (strcmp(c->path, "/sleep50") && strcmp(c->path, "/who"))
 		return answer(c);
 	c->state = SLEEPING;
 	c->wake = now_ms() + SLEEP_MS + 1;      /* the clock was rounded down: never early */
@@ -289,6 +293,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	strcpy(a.sun_path, argv[1]);
+	who = argv[1];
 	signal(SIGPIPE, SIG_IGN);
 	for (int i = 0; i < BLOCK / 8; i++) {
 		char line[16];

@@ -24,14 +24,14 @@ http {{
     access_log off; sendfile on; keepalive_requests 1000000000; keepalive_timeout 300; client_max_body_size 0;
     client_body_temp_path {dir}/body; scgi_temp_path {dir}/scgi; proxy_temp_path {dir}/proxy;
     fastcgi_temp_path {dir}/fastcgi; uwsgi_temp_path {dir}/uwsgi;
-    server {{ listen 127.0.0.1:{port}; root {dir};
-        location / {{ scgi_pass unix:{backend}; {params} {tuning} }} }}
+{upstream}    server {{ listen 127.0.0.1:{port}; root {root};
+        location / {{ {content} }} }}
 }}
 """
-LIGHTTPD = """server.modules = ( "mod_scgi" )
+LIGHTTPD = """server.modules = ( {module} )
 server.bind = "127.0.0.1"
 server.port = {port}
-server.document-root = "{dir}"
+server.document-root = "{root}"
 server.upload-dirs = ( "{dir}" )
 server.errorlog = "{dir}/error.log"
 server.max-fds = {descriptors}
@@ -40,7 +40,7 @@ server.max-keep-alive-requests = 65535
 server.max-keep-alive-idle = 300
 server.max-request-size = 0
 {tuning}
-scgi.server = ( "/" => (( "socket" => "{backend}", "check-local" => "disable" )) )
+{content}
 """
 APACHE = """ServerRoot {dir}
 PidFile {dir}/apache.pid
@@ -63,7 +63,7 @@ AsyncRequestWorkerFactor 32
 KeepAlive On
 MaxKeepAliveRequests 0
 KeepAliveTimeout 300
-ProxyPass "/" "unix:{backend}|scgi://localhost/"
+{content}
 """
 
 
@@ -94,12 +94,30 @@ class Form:
     """How large a contender is started."""
     name: str
     connections: int    # client connections it must be able to hold; some reserve memory for each
-    wide: bool          # must have 500 requests in work at once; otherwise 64
+    wide: bool = False  # must have 500 requests in work at once; otherwise 64
+    serves: str = "app"     # or "group", the application as a group of two servers, or "file", the document root
+
+    @property
+    def tunable(self):
+        """Whether the buffers of the tuned contenders have a part in it."""
+        return self.serves != "file"
+
+    def small(self):
+        """For memory: 1000 connections, each with one to the application."""
+        return dataclasses.replace(self, name=f"{self.name}-small", connections=2048)
 
 
-NORMAL = Form("normal", 8192, False)
-WIDE = Form("wide", 8192, True)
-SMALL = Form("small", 2048, False)      # for memory: 1000 connections, each with one to the application
+NORMAL = Form("normal", 8192)
+WIDE = Form("wide", 8192, wide=True)
+FILE = Form("file", 8192, serves="file")
+GROUP = Form("group", 8192, serves="group")
+
+
+@dataclasses.dataclass(frozen=True)
+class Content:
+    """What the contenders have to serve."""
+    sockets: list       # of the application: that of its first server is used outside a group
+    root: str           # the directory of the files
 
 
 class Contender:
@@ -118,14 +136,14 @@ class Contender:
     def path(self):
         return shutil.which(self.program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/local/sbin")
 
-    def start(self, base, backend, form):
+    def start(self, base, content, form):
         home = os.path.join(base, f"{self.name}-{form.name}")
         shutil.rmtree(home, ignore_errors=True)     # left by an earlier start
         os.mkdir(home)
         os.chmod(home, 0o1777)      # Apache writes with its own account
         self.port = free_port()
         self.log = os.path.join(home, "output")
-        self.child = procs.spawn(self.command(home, backend, form), self.log)
+        self.child = procs.spawn(self.command(home, content, form), self.log)
         self.await_port(home)
 
     def await_port(self, home):
@@ -174,12 +192,17 @@ class Scgate(Contender):
     def version(self):
         return first_line([self.binary, "-V"])
 
-    def command(self, home, backend, form):
+    def command(self, home, content, form):
+        serve = ["--pass", f"unix:{content.sockets[0]}"]
+        if form.serves == "group":
+            serve = ["--pass", "app", *(f"--upstream=app unix:{path}" for path in content.sockets)]
+        elif form.serves == "file":
+            serve = ["--root", content.root]
         return [self.binary, "--listen", f"127.0.0.1:{self.port}",
                 "--workers", str(self.wide_workers if form.wide else self.workers),
                 "--connections", str(form.connections),
                 "--client-max-body-size", "0", "--keepalive-requests", "1000000000", "--keepalive-timeout", "300",
-                "--temp-path", os.path.join(home, "temp"), *self.extra, "--pass", f"unix:{backend}"]
+                "--temp-path", os.path.join(home, "temp"), *self.extra, *serve]
 
 
 class Nginx(Contender):
@@ -189,12 +212,19 @@ class Nginx(Contender):
     def version(self):
         return first_line([self.path(), "-v"])
 
-    def command(self, home, backend, form):
+    def command(self, home, content, form):
         user = "user root;" if os.geteuid() == 0 else ""
+        upstream, to = "", f"unix:{content.sockets[0]}"
+        if form.serves == "group":
+            servers = " ".join(f"server unix:{path};" for path in content.sockets)
+            upstream, to = f"    upstream app {{ {servers} }}\n", "app"
         params = " ".join(f"scgi_param {p};" for p in SCGI_PARAMS)
-        conf = self.write(home, "nginx.conf", NGINX.format(user=user, dir=home, port=self.port, backend=backend,
-                                                           params=params, connections=form.connections,
-                                                           tuning=self.tuning))
+        serve = f"scgi_pass {to}; {params} {self.tuning}"
+        if form.serves == "file":
+            serve = "tcp_nopush on;"    # as in the distributed configuration, like sendfile
+        conf = self.write(home, "nginx.conf", NGINX.format(user=user, dir=home, port=self.port, root=content.root,
+                                                           connections=form.connections, upstream=upstream,
+                                                           content=serve))
         return [self.path(), "-p", home, "-c", conf, "-e", os.path.join(home, "error.log")]
 
 
@@ -212,9 +242,15 @@ class Lighttpd(Contender):
     def version(self):
         return first_line([self.path(), "-v"])
 
-    def command(self, home, backend, form):
-        conf = self.write(home, "lighttpd.conf", LIGHTTPD.format(dir=home, port=self.port, backend=backend,
-                                                                 connections=form.connections, tuning=self.tuning,
+    def command(self, home, content, form):
+        sockets = content.sockets if form.serves == "group" else content.sockets[:1]
+        hosts = ", ".join(f'( "socket" => "{path}", "check-local" => "disable" )' for path in sockets)
+        module, serve = '"mod_scgi"', f'scgi.server = ( "/" => ( {hosts} ) )'
+        if form.serves == "file":
+            module, serve = "", ""      # it serves files without being told
+        conf = self.write(home, "lighttpd.conf", LIGHTTPD.format(dir=home, port=self.port, root=content.root,
+                                                                 module=module, tuning=self.tuning, content=serve,
+                                                                 connections=form.connections,
                                                                  descriptors=2 * form.connections))
         return [self.path(), "-D", "-f", conf]
 
@@ -232,15 +268,25 @@ class Apache(Contender):
     def version(self):
         return first_line([self.path(), "-v"]).replace("Server version: ", "")
 
-    def command(self, home, backend, form):
-        names = ("mpm_event", "authz_core", "proxy", "proxy_scgi", "unixd")
+    def command(self, home, content, form):
+        names = ["mpm_event", "authz_core", "unixd"]
+        if form.serves == "file":
+            serve = f'DocumentRoot "{content.root}"'
+        else:
+            names += ["proxy", "proxy_scgi"]
+            serve = f'ProxyPass "/" "unix:{content.sockets[0]}|scgi://localhost/"'
+        if form.serves == "group":
+            names += ["slotmem_shm", "lbmethod_byrequests", "proxy_balancer"]
+            members = "\n".join(f'BalancerMember "unix:{path}|scgi://server{n}/"'
+                                for n, path in enumerate(content.sockets))
+            serve = f'<Proxy "balancer://app">\n{members}\n</Proxy>\nProxyPass "/" "balancer://app/"'
         modules = "\n".join(f"LoadModule {n}_module {MODULES}/mod_{n}.so" for n in names
                             if os.path.exists(f"{MODULES}/mod_{n}.so"))
         user = "User {}\nGroup {}".format(*account()) if os.geteuid() == 0 else ""
         processes = 8 if form.wide else 1
         conf = self.write(home, "apache.conf", APACHE.format(dir=home, modules=modules, user=user, port=self.port,
-                                                             backend=backend, processes=processes,
-                                                             threads=128 * processes))
+                                                             processes=processes, threads=128 * processes,
+                                                             content=serve))
         return [self.path(), "-DFOREGROUND", "-d", home, "-f", conf]
 
 

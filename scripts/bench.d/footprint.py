@@ -6,12 +6,17 @@ import socket
 import threading
 import time
 
-import contenders
 import procs
 import workloads
 
 IDLE_CONNECTIONS = 1000
-GET = b"GET /13 HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench\r\n\r\n"
+
+
+def get(path):
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench\r\n\r\n".encode()
+
+
+GET = get("/13")
 
 
 @dataclasses.dataclass
@@ -28,33 +33,33 @@ class Footprint:
     mapped: int
 
 
-def complete(got):
-    """Whether `got` is a whole answer. Apache turns Content-Length into chunks whenever it likes."""
+def complete(got, size=len(workloads.HELLO)):
+    """Whether `got` is a whole answer of `size` bytes. Apache turns Content-Length into chunks whenever it likes."""
     head, _, body = got.partition(b"\r\n\r\n")
     if got and not got.startswith(b"HTTP/1.1 200 "[:len(got)]):
         raise RuntimeError(f"answered {got!r}")
-    return body.endswith(b"0\r\n\r\n" if b"chunked" in head else workloads.HELLO)
+    return body.endswith(b"0\r\n\r\n") if b"chunked" in head else len(body) >= size
 
 
-def ask(sock):
-    """One keep-alive request for 13 bytes, and its answer to the end."""
-    sock.sendall(GET)
+def ask(sock, workload):
+    """One keep-alive request, and its answer to the end."""
+    sock.sendall(get(workload.path))
     got = b""
-    while not complete(got):
-        more = sock.recv(4096)
+    while not complete(got, workload.size):
+        more = sock.recv(65536)
         if not more:
             raise RuntimeError(f"connection closed after {got!r}")
         got += more
 
 
-def connect(port):
+def connect(port, workload=workloads.WORKLOADS[0]):
     sock = socket.create_connection(("127.0.0.1", port), 10)
-    ask(sock)
+    ask(sock, workload)
     return sock
 
 
-def loaded_peak(contender, seconds):
-    """The largest PSS seen while wrk runs the 13-byte workload."""
+def loaded_peak(contender, workload, seconds):
+    """The largest PSS seen while wrk runs the workload."""
     pids, done, seen = contender.pids(), threading.Event(), [0]
 
     def watch():
@@ -64,22 +69,22 @@ def loaded_peak(contender, seconds):
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        workloads.wrk(workloads.WORKLOADS[0], contender.port, seconds)
+        workloads.wrk(workload, contender.port, seconds)
     finally:
         done.set()
         watcher.join()
     return max(seen)
 
 
-def per_connection(contender):
+def per_connection(contender, workload):
     """What an idle keep-alive connection costs once it was served. They are opened one by one, so no pool grows."""
-    connect(contender.port).close()
+    connect(contender.port, workload).close()
     time.sleep(0.3)
     pids, held = contender.pids(), []
     before = procs.memory(pids)[0]
     try:
         for _ in range(IDLE_CONNECTIONS):
-            held.append(connect(contender.port))
+            held.append(connect(contender.port, workload))
         time.sleep(1)
         return (procs.memory(pids)[0] - before) / IDLE_CONNECTIONS
     finally:
@@ -87,23 +92,25 @@ def per_connection(contender):
             sock.close()
 
 
-def measure(contender, base, backend, seconds):
+def measure(contender, base, content, workload, seconds):
     """Starts the contender alone, as pages shared between contenders would make each look smaller.
 
     It is started again for the idle connections: memory kept from the load would hide what these need."""
+    form = workload.form.small()
     try:
-        contender.start(base, backend, contenders.SMALL)
+        contender.start(base, content, form)
         time.sleep(0.5)
         pids = contender.pids()
         idle, private = procs.memory(pids)
         threads = sum(len(os.listdir(f"/proc/{pid}/task")) for pid in pids)
         mapped = procs.mapped_files(pids[0])
-        loaded = loaded_peak(contender, seconds)
+        loaded = loaded_peak(contender, workload, seconds)
         time.sleep(0.5)
         after = procs.memory(pids)[0]
         contender.stop()
-        contender.start(base, backend, contenders.SMALL)
-        return Footprint(idle, private, loaded, after, per_connection(contender), len(pids), threads,
+        contender.start(base, content, form)
+        each = per_connection(contender, workload)
+        return Footprint(idle, private, loaded, after, each, len(pids), threads,
                          os.path.getsize(os.path.realpath(contender.path())), mapped)
     finally:
         contender.stop()

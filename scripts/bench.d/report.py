@@ -109,8 +109,8 @@ def goals(results, scgates, peers, distributed, markdown):
         table(["workload", "best peer", "best with distributed buffers", "goal", "verdict (best peer)"], rows, markdown)
 
 
-def footprint_table(prints, markdown):
-    heading("memory (PSS of all processes) and size", markdown)
+def footprint_table(workload, prints, markdown):
+    heading(f"memory (PSS of all processes) and size; load: {workload.name}", markdown)
     rows = [[name, kib(f.idle), kib(f.idle_private), kib(f.loaded), kib(f.after), f"{f.per_connection:.0f} B",
              f"{f.processes}/{f.threads}", kib(f.binary), kib(f.mapped)] for name, f in prints.items()]
     table(["contender", "idle", "of it private", "under load", "after load", "an idle connection",

@@ -66,9 +66,9 @@ def drive(socks, requests):
     poll.close()
 
 
-def count(contender, base, backend, clients):
+def count(contender, base, content, clients):
     """{system call: (calls, errors)} a request."""
-    contender.start(base, backend, contenders.NORMAL)
+    contender.start(base, content, contenders.NORMAL)
     try:
         socks = [footprint.connect(contender.port) for _ in range(clients)]
         drive(socks, 200)

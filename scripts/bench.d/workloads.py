@@ -5,8 +5,10 @@ import http.client
 import json
 import os
 import subprocess
+import threading
 import time
 
+import contenders
 import procs
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -25,7 +27,7 @@ class Workload:
     goal: float         # CPU per request, as a part of the best peer's, that scgate aims at
     close: bool = False
     upload: int = 0
-    wide: bool = False  # needs a gateway that can hold 500 requests at once
+    form: contenders.Form = contenders.NORMAL
 
     @property
     def bulky(self):
@@ -41,12 +43,16 @@ WORKLOADS = [
     Workload("close", "13-byte responses, 64 clients, a connection per request", "/13", 13, 64, 0.75, close=True),
     Workload("one", "13-byte responses, 1 keep-alive client", "/13", 13, 1, 0.75),
     Workload("upload", "uploads of 1 MiB, 16 keep-alive clients", "/upload", 7, 16, 0.5, upload=UPLOAD),
-    Workload("sleep50", "an application that takes 50 ms, 500 keep-alive clients", "/sleep50", 13, 500, 1.0, wide=True),
+    Workload("sleep50", "an application that takes 50 ms, 500 keep-alive clients", "/sleep50", 13, 500, 1.0,
+             form=contenders.WIDE),
+    Workload("file", "a file of 64 KiB, 64 keep-alive clients", "/64k", 64 << 10, 64, 1.0, form=contenders.FILE),
+    Workload("group", "13-byte responses from a group of two servers, 64 keep-alive clients", "/13", 13, 64, 0.75,
+             form=contenders.GROUP),
 ]
 
 
 def expected(workload):
-    """The body that the backend sends: see the head of backend.c."""
+    """The body that the backend sends, or that the file has: see the head of backend.c."""
     if workload.upload:
         return str(workload.upload).encode()
     if workload.size == len(HELLO):
@@ -73,6 +79,26 @@ def check(workload, port):
         if workload.name == "sleep50":
             assert 0.05 <= took < 1, f"took {took:.3f} s"
     conn.close()
+    if workload.form.serves == "group":
+        check_all_serve(port)
+
+
+def check_all_serve(port):
+    """Raises AssertionError unless requests at the same time are spread over the two servers of the group."""
+    seen = []
+
+    def ask():
+        conn = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        conn.request("GET", "/who")
+        seen.append(conn.getresponse().read())
+        conn.close()
+
+    askers = [threading.Thread(target=ask) for _ in range(8)]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join()
+    assert len(seen) == len(askers) and len(set(seen)) == 2, f"the group's servers are {sorted(set(seen))}"
 
 
 @dataclasses.dataclass

@@ -84,12 +84,10 @@ pub fn cannot_here(test: &str, why: &str) {
     announce(&format!("NOT POSSIBLE HERE: {test}: {why}"));
 }
 
-/// Straight to the descriptor: the test runner swallows what goes through `eprintln!` when a test passes.
+/// Straight to the descriptor: the test runner swallows what goes through `eprintln!` when a test passes. Opened anew,
+/// as /dev/stderr, it might belong to another account.
 fn announce(line: &str) {
-    let _ = std::fs::OpenOptions::new()
-        .append(true)
-        .open("/dev/stderr")
-        .and_then(|mut f| f.write_all(format!("{line}\n").as_bytes()));
+    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 /// Whether leaving a test out is a failure.

@@ -367,8 +367,8 @@ fn a_foreign_source_address_needs_transparent() {
             "IP_TRANSPARENT needs root",
         );
     }
-    // The answer could not find its way back without routes for it, but the connection attempt shows the address:
-    // 127.1.2.3 is local anyway, so this proves the option is accepted, the next test of the kind needs namespaces.
+    // 127.1.2.3 is local anyway, so this proves that the option is accepted. tests/transparent has networks of its own, in
+    // which answers to somebody else's address find their way back.
     let app = peer_app();
     let gate = Starter::new()
         .args(["--pass", &app.addr(), "--bind", "127.1.2.3 transparent"])
