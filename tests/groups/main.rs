@@ -19,7 +19,12 @@ use common::{App, Gate, Latch};
 
 /// An application that answers each request with its name, and notes it. Names have one letter.
 fn named(name: &'static str) -> App {
-    App::with_log(move |scgi, log| log(&scgi.answer(name)))
+    App::with_log(move |scgi, log| {
+        let (request, _) = scgi.all();
+        // Before the answer, so that who has it finds the note.
+        log(&request);
+        scgi.reply(name);
+    })
 }
 
 /// The same, but `/hold` is answered only when the latch is opened.

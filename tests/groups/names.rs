@@ -278,7 +278,7 @@ fn failures_of_a_templates_address_are_remembered() {
         let stderr = gate.stderr();
         let refused = stderr
             .lines()
-            .filter(|l| l.contains("connect: Connection refused"));
+            .filter(|l| l.contains(" error ") && l.contains("connect: Connection refused"));
         assert_eq!(refused.count(), 1, "{stderr}");
     }
 }
