@@ -60,7 +60,7 @@ impl Stopped {
         let complaint = self
             .stderr
             .lines()
-            .find(|l| l.contains(" error ") || l.contains(" warn "));
+            .find(|l| matches!(l.split(' ').nth(1), Some("error" | "warn")));
         assert_eq!(complaint, None, "unexpected log line");
     }
 }
