@@ -22,7 +22,7 @@ pub fn real_client(conn: &ConnInfo, settings: &RealIp, request: &Request) -> Opt
         return None;
     }
     match &settings.header {
-        RealIpHeader::ProxyProtocol => conn.proxy,
+        RealIpHeader::ProxyProtocol => conn.proxy.as_deref().copied(),
         RealIpHeader::Field(name) => {
             let value = request.fields_named(name).last()?;
             address(list(value).last()?)
@@ -77,7 +77,7 @@ impl Conn {
         };
         self.buf.drain(..used);
         self.phase = Phase::Idle;
-        Arc::make_mut(&mut self.own).proxy = client.map(plain);
+        Arc::make_mut(&mut self.own).proxy = client.map(plain).map(Box::new);
         self.info = Arc::clone(&self.own);
         Ok(true)
     }
@@ -102,7 +102,7 @@ mod tests {
         let conn = ConnInfo {
             id: 1,
             remote: peer.map(|peer| peer.parse().unwrap()),
-            proxy: Some(PROXY.parse().unwrap()),
+            proxy: Some(Box::new(PROXY.parse().unwrap())),
             local: Local::Inet("127.0.0.1:80".parse().unwrap()),
         };
         let settings = RealIp {
