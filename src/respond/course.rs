@@ -229,7 +229,6 @@ fn slash_location(server: &'static Server, path: &[u8]) -> Option<&'static Locat
 /// Path and query of a local URI (S12): decoded, normal, and without a `..` segment, which no honest target has.
 fn local_uri(text: &[u8]) -> Result<(Vec<u8>, Option<&[u8]>), Refusal> {
     let wrong = (404, "the target of the redirect is no local URI");
-    let text = text.split(|&b| b == b'#').next().unwrap_or_default();
     let (path, query) = match text.iter().position(|&b| b == b'?') {
         Some(at) => (
             text.get(..at).unwrap_or_default(),

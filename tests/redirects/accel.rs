@@ -199,6 +199,15 @@ fn a_target_is_decoded_and_its_query_is_not() {
     assert_eq!(asked.get("REQUEST_URI"), "/app/odd");
 }
 
+/// Unlike in a Location: names of files may have one, and applications that send them as they are expect to find them.
+#[test]
+fn a_number_sign_belongs_to_the_target() {
+    let world = world(&[]);
+    let response = world.gate.get("/app/hash").is(200);
+    assert_eq!(response.param("DOCUMENT_URI").as_deref(), Some("/to/a#b"));
+    assert_eq!(response.param("QUERY_STRING").as_deref(), Some("c"));
+}
+
 #[test]
 fn a_target_that_is_none_is_404_and_said_in_the_log() {
     let world = world(&[]);
