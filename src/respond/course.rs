@@ -201,6 +201,8 @@ impl Course {
     /// From now on an error page is being made: notes the status that the client gets (S29).
     pub fn begin_error(&mut self, page: &ErrorPage, status: u16) {
         self.in_error = true;
+        // It was of what is not sent now.
+        self.carried.content_type = None;
         self.original = (page.status == PageStatus::Keep).then_some(status);
         self.status = match page.status {
             PageStatus::Keep => Some(status),

@@ -372,6 +372,16 @@ fn a_target_that_is_none_leaves_the_error_and_is_said_in_the_log() {
 }
 
 #[test]
+fn a_page_has_its_own_type() {
+    let (tree, app) = (tree(), app(ANSWERS));
+    for page in ["/pages/404.html", "/app/untyped"] {
+        let gate = gate(&tree, &app, &[&format!("404 {page}")]);
+        let response = gate.get("/app/typed404").is(404);
+        assert_ne!(response.field("content-type"), Some("text/own"), "{page}");
+    }
+}
+
+#[test]
 fn a_file_as_a_page_is_sent_whole() {
     let (tree, app) = (tree(), app(ANSWERS));
     let gate = gate(&tree, &app, &["404 /pages/404.html"]);
