@@ -371,6 +371,19 @@ fn a_target_that_is_none_leaves_the_error_and_is_said_in_the_log() {
     gate.logs("--error-page for 404: \"/pages/..\": the target of the redirect is no local URI");
 }
 
+/// The redirect is the client's, and no longer an error.
+#[test]
+fn a_page_that_is_a_redirect_keeps_its_status() {
+    let (tree, app) = (tree(), app(ANSWERS));
+    let gate = gate(&tree, &app, &["404 /moved", "502 /pages/dir"]);
+    let mut client = gate.client();
+    assert_eq!(client.get("/none/x").is(301).field("location"), Some("/x"));
+    assert_eq!(
+        client.get("/dead/x").is(301).field("location"),
+        Some("/pages/dir/")
+    );
+}
+
 #[test]
 fn a_page_has_its_own_type() {
     let (tree, app) = (tree(), app(ANSWERS));
