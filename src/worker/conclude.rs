@@ -47,7 +47,10 @@ impl Script<'_> {
         );
         self.add_sticky(&server);
         let windowed = match outcome {
-            Outcome::Deliver => window(&self.exchange.request, &heard.head, scgi),
+            // An error page is sent as a whole.
+            Outcome::Deliver if self.exchange.course.status.is_none_or(|s| s == 200) => {
+                window(&self.exchange.request, &heard.head, scgi)
+            }
             _ => Windowed::No,
         };
         let mut done = Passed::Elsewhere;

@@ -403,6 +403,45 @@ fn a_file_as_a_page_is_sent_whole() {
     assert_eq!(response.is(404).text(), "<p>lost\n");
 }
 
+/// The same from an application with `--force-ranges`.
+#[test]
+fn forced_ranges_are_not_for_error_pages() {
+    let (tree, app) = (tree(), app(ANSWERS));
+    let (addr, none) = (app.addr(), format!("unix:{}", tree.file("none.sock")));
+    let gate = Gate::start([
+        "--force-ranges",
+        "on",
+        "--error-page",
+        "404 /app/ranged",
+        "--error-page",
+        "502 = /app/ranged",
+        "--location",
+        "/",
+        "--location",
+        "/dead",
+        "--pass",
+        &none,
+        "--location",
+        "/app/",
+        "--pass",
+        &addr,
+    ]);
+    let mut client = gate.client();
+    for range in ["0-1", "20-30"] {
+        let fields = format!("Range: bytes={range}\r\n");
+        assert_eq!(
+            asks(&mut client, "GET", "/x", &fields, b"").is(404).text(),
+            "0123456789"
+        );
+    }
+    assert_eq!(
+        asks(&mut client, "GET", "/dead", "Range: bytes=0-1\r\n", b"")
+            .is(206)
+            .text(),
+        "01"
+    );
+}
+
 #[test]
 fn errors_of_files_have_pages() {
     let (tree, app) = (tree(), app(ANSWERS));
