@@ -17,7 +17,7 @@ use crate::error::Fault;
 use crate::respond::cookie;
 use crate::respond::course::Target;
 use crate::respond::files::{self, Found, Place};
-use crate::respond::head::{self, Ask, Extras, translate};
+use crate::respond::head::{self, Ask, Extras, is_bodyless, translate};
 use crate::respond::local::{added_lines, quantity};
 use crate::respond::outcome::{Outcome, carry, decide};
 use crate::respond::ranges;
@@ -177,6 +177,18 @@ impl Script<'_> {
             let has = |(n, _): (&[u8], &[u8])| n.eq_ignore_ascii_case(name);
             if repeats || !head.fields().any(has) {
                 lines.extend_from_slice(line);
+            }
+        }
+        // A response that says none has the type of the one that led to it (S14).
+        let typed = head
+            .fields()
+            .any(|(n, _)| n.eq_ignore_ascii_case(b"content-type"));
+        if let Some(value) = &course.carried.content_type
+            && !typed
+            && !is_bodyless(status)
+        {
+            for part in [b"Content-Type: ", value.as_slice(), b"\r\n"] {
+                lines.extend_from_slice(part);
             }
         }
         let added = &course.content().add_headers;

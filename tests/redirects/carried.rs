@@ -63,6 +63,22 @@ fn of_two_values_the_targets_own_holds_but_cookies_add_up() {
 }
 
 #[test]
+fn a_type_goes_along_to_a_target_that_says_none() {
+    let world = world(&[]);
+    let mut client = world.gate.client();
+    let response = client.get("/app/untyped").is(200);
+    assert_eq!(
+        (response.field("content-type"), response.text().as_str()),
+        (Some("text/own"), "untyped")
+    );
+    // Nor is one invented for what has no content.
+    assert_eq!(
+        client.get("/app/empty204").is(204).field("content-type"),
+        None
+    );
+}
+
+#[test]
 fn a_limit_of_the_first_response_holds_for_the_last() {
     let tree = tree();
     tree.write("files/large", &"0123456789".repeat(30_000));
