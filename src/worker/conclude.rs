@@ -86,7 +86,8 @@ impl Script<'_> {
     fn redirect(&mut self, target: Target<'_>, server: &Picked) {
         let exchange = &mut *self.exchange;
         let client = exchange.conn.remote.map(|remote| remote.ip());
-        let again = matches!(target, Target::Named(_)) && self.body_gone;
+        let again =
+            matches!(target, Target::Named(_)) && self.body_gone && !exchange.request.is_bodyless();
         let result = if again {
             Err((
                 500,

@@ -177,6 +177,45 @@ fn after_a_redirect_to_a_path_the_body_has_gone() {
     );
 }
 
+/// Then there is nothing that would have to be sent again.
+#[test]
+fn so_it_does_with_a_body_that_was_passed_on_as_it_came() {
+    let first = App::script(|scgi| {
+        let request = scgi.request();
+        let _ = scgi.try_body(request.content_length, &mut |_| {});
+        let target = match request.get("DOCUMENT_URI").as_str() {
+            "/accel" | "/error" => "X-Accel-Redirect: /second",
+            "/second" if request.uri() == "/accel" => "X-Accel-Redirect: @name",
+            _ => "Status: 503 Later",
+        };
+        scgi.send(format!("{target}\r\n\r\n"));
+    });
+    let second = app(&[]);
+    let args = [
+        "--request-buffering",
+        "off",
+        "--intercept-errors",
+        "on",
+        "--error-page",
+        "503 = @name",
+    ];
+    let gate = gate(&first, &second, &args);
+    for path in ["/accel", "/error"] {
+        let mut client = gate.client();
+        client.send(format!(
+            "POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: 6\r\n\r\n"
+        ));
+        client.send("abcdef");
+        let response = client.response().is(200);
+        assert_eq!(
+            response.param("REQUEST_METHOD").as_deref(),
+            Some("GET"),
+            "{path}"
+        );
+        assert_eq!(response.param("CONTENT_LENGTH").as_deref(), Some("0"));
+    }
+}
+
 #[test]
 fn a_name_that_is_none_is_500_and_said_in_the_log() {
     let app = app(&[("/", "X-Accel-Redirect: @other\r\n\r\n")]);
