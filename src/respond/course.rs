@@ -59,6 +59,17 @@ pub struct Carried {
 }
 
 impl Carried {
+    /// Forgets all but cookies: the rest was about content that is not sent.
+    pub fn keep_cookies(&mut self) {
+        self.content_type = None;
+        let is_cookie = |line: &&[u8]| {
+            let name = line.split(|&b| b == b':').next().unwrap_or_default();
+            name.eq_ignore_ascii_case(b"set-cookie")
+        };
+        let lines = self.lines.split_inclusive(|&b| b == b'\n');
+        self.lines = lines.filter(is_cookie).flatten().copied().collect();
+    }
+
     /// Adds a line. Name and value are clean.
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
         for part in [name, b": ", value, b"\r\n"] {

@@ -67,8 +67,9 @@ impl Script<'_> {
             Outcome::Local(target) => self.redirect(Target::Uri(target), &server),
             Outcome::File(path) => {
                 let status = heard.head.status();
-                if let Some(then) = self.send_file(path, status, scgi, &server, desk) {
-                    done = Passed::Done(then);
+                match self.send_file(path, status, scgi, &server, desk) {
+                    Some(then) => done = Passed::Done(then),
+                    None => self.exchange.course.carried.keep_cookies(),
                 }
             }
         }

@@ -230,6 +230,30 @@ fn without_a_root_everything_is_refused() {
 }
 
 #[test]
+fn what_is_missing_or_no_file_is_an_error() {
+    let tree = files();
+    let app = told(&tree);
+    let gate = gate(&app, &tree, &[]);
+    let mut client = gate.client();
+    let more = "Content-Encoding:gzip|Content-Disposition:attachment|Cache-Control:max-age=9|Content-Type:text/own|Set-Cookie:a=1";
+    for (path, status) in [("none", 404), ("dir", 403), ("a.txt/x", 404)] {
+        let response = client
+            .get(&format!("/?{more}|X-Sendfile:TREE/in/{path}"))
+            .is(status);
+        // They were about a file, and not about this page.
+        for name in ["content-encoding", "content-disposition", "cache-control"] {
+            assert_eq!(response.field(name), None, "{path}: {name}");
+        }
+        assert_eq!(response.head.all("set-cookie"), ["a=1"]);
+        assert_eq!(
+            response.field("content-type"),
+            Some("text/html; charset=utf-8")
+        );
+    }
+    client.get("/?X-Sendfile:TREE/in/a.txt").is(200);
+}
+
+#[test]
 fn an_error_has_its_page() {
     let tree = files();
     let app = told(&tree);
