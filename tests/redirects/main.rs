@@ -7,7 +7,9 @@ mod accel;
 mod carried;
 mod local;
 mod named;
+mod nginx;
 mod pages;
+mod peers;
 mod sendfile;
 mod troubles;
 
