@@ -59,6 +59,17 @@ pub struct Carried {
 }
 
 impl Carried {
+    /// Forgets all but cookies: the rest was about content that is not sent.
+    pub fn keep_cookies(&mut self) {
+        self.content_type = None;
+        let is_cookie = |line: &&[u8]| {
+            let name = line.split(|&b| b == b':').next().unwrap_or_default();
+            name.eq_ignore_ascii_case(b"set-cookie")
+        };
+        let lines = self.lines.split_inclusive(|&b| b == b'\n');
+        self.lines = lines.filter(is_cookie).flatten().copied().collect();
+    }
+
     /// Adds a line. Name and value are clean.
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
         for part in [name, b": ", value, b"\r\n"] {
@@ -201,6 +212,8 @@ impl Course {
     /// From now on an error page is being made: notes the status that the client gets (S29).
     pub fn begin_error(&mut self, page: &ErrorPage, status: u16) {
         self.in_error = true;
+        // It was of what is not sent now.
+        self.carried.content_type = None;
         self.original = (page.status == PageStatus::Keep).then_some(status);
         self.status = match page.status {
             PageStatus::Keep => Some(status),
@@ -229,7 +242,6 @@ fn slash_location(server: &'static Server, path: &[u8]) -> Option<&'static Locat
 /// Path and query of a local URI (S12): decoded, normal, and without a `..` segment, which no honest target has.
 fn local_uri(text: &[u8]) -> Result<(Vec<u8>, Option<&[u8]>), Refusal> {
     let wrong = (404, "the target of the redirect is no local URI");
-    let text = text.split(|&b| b == b'#').next().unwrap_or_default();
     let (path, query) = match text.iter().position(|&b| b == b'?') {
         Some(at) => (
             text.get(..at).unwrap_or_default(),

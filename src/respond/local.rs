@@ -172,7 +172,8 @@ impl<'a> Around<'a> {
     /// A plain page. While an error page could not be had, it is of the error that it was for (unlike nginx, which then
     /// answers with the error page's own error).
     fn page(&self, status: u16, reason: &Reason, request: &Request, course: &Course) -> Reply {
-        let status = course.original.unwrap_or(status);
+        let moved = matches!(status, 301 | 302 | 303 | 307 | 308);
+        let status = course.original.filter(|_| !moved).unwrap_or(status);
         let field = reason.field.as_ref();
         let mut fields = Vec::new();
         match field {

@@ -52,6 +52,8 @@ fn local<'a>(head: &'a Head, settings: &Scgi) -> Option<&'a [u8]> {
         InternalRedirect::Location => known(head, Known::Location)?,
         InternalRedirect::Field(name) => head.field(name)?,
     };
+    // A fragment is the client's, who does not notice (X-Accel-Redirect has none: there the sign is a file's).
+    let value = value.split(|&b| b == b'#').next().unwrap_or_default();
     let fits = head.status() == 200 || !head.had_status();
     (fits && value.starts_with(b"/") && !value.starts_with(b"//")).then_some(value)
 }

@@ -17,7 +17,7 @@ use crate::error::Fault;
 use crate::respond::cookie;
 use crate::respond::course::Target;
 use crate::respond::files::{self, Found, Place};
-use crate::respond::head::{self, Ask, Extras, translate};
+use crate::respond::head::{self, Ask, Extras, is_bodyless, translate};
 use crate::respond::local::{added_lines, quantity};
 use crate::respond::outcome::{Outcome, carry, decide};
 use crate::respond::ranges;
@@ -47,7 +47,10 @@ impl Script<'_> {
         );
         self.add_sticky(&server);
         let windowed = match outcome {
-            Outcome::Deliver => window(&self.exchange.request, &heard.head, scgi),
+            // An error page is sent as a whole.
+            Outcome::Deliver if self.exchange.course.status.is_none_or(|s| s == 200) => {
+                window(&self.exchange.request, &heard.head, scgi)
+            }
             _ => Windowed::No,
         };
         let mut done = Passed::Elsewhere;
@@ -64,8 +67,9 @@ impl Script<'_> {
             Outcome::Local(target) => self.redirect(Target::Uri(target), &server),
             Outcome::File(path) => {
                 let status = heard.head.status();
-                if let Some(then) = self.send_file(path, status, scgi, &server, desk) {
-                    done = Passed::Done(then);
+                match self.send_file(path, status, scgi, &server, desk) {
+                    Some(then) => done = Passed::Done(then),
+                    None => self.exchange.course.carried.keep_cookies(),
                 }
             }
         }
@@ -83,7 +87,8 @@ impl Script<'_> {
     fn redirect(&mut self, target: Target<'_>, server: &Picked) {
         let exchange = &mut *self.exchange;
         let client = exchange.conn.remote.map(|remote| remote.ip());
-        let again = matches!(target, Target::Named(_)) && self.body_gone;
+        let again =
+            matches!(target, Target::Named(_)) && self.body_gone && !exchange.request.is_bodyless();
         let result = if again {
             Err((
                 500,
@@ -174,6 +179,18 @@ impl Script<'_> {
             let has = |(n, _): (&[u8], &[u8])| n.eq_ignore_ascii_case(name);
             if repeats || !head.fields().any(has) {
                 lines.extend_from_slice(line);
+            }
+        }
+        // A response that says none has the type of the one that led to it (S14).
+        let typed = head
+            .fields()
+            .any(|(n, _)| n.eq_ignore_ascii_case(b"content-type"));
+        if let Some(value) = &course.carried.content_type
+            && !typed
+            && !is_bodyless(status)
+        {
+            for part in [b"Content-Type: ", value.as_slice(), b"\r\n"] {
+                lines.extend_from_slice(part);
             }
         }
         let added = &course.content().add_headers;

@@ -188,7 +188,7 @@ impl<'a> Script<'a> {
         let named = course
             .error_page(status)
             .is_some_and(|page| page.keeps_body());
-        course.in_error |= named && self.body_gone;
+        course.in_error |= named && self.body_gone && !self.exchange.request.is_bodyless();
         course.action = Action::Refuse(status);
     }
 

@@ -168,7 +168,7 @@ pub fn own(
 const SERVER: &[u8] = b"scgate";
 
 /// No content whatever the method (RFC 9110 15.3.5, 15.3.6, 15.4.5).
-pub(super) fn is_bodyless(status: u16) -> bool {
+pub fn is_bodyless(status: u16) -> bool {
     matches!(status, 204 | 205 | 304)
 }
 
