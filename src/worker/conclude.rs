@@ -319,8 +319,14 @@ impl Script<'_> {
         let fault = match server.take() {
             Some(server) => {
                 let fault = self.fault_of(fault, &server, plan);
-                if fault.is_server_fault() && !counted {
-                    server.failed(&told(&fault, &server), Instant::now());
+                match fault {
+                    _ if counted => {}
+                    // Its head was good, and so was the body as far as anybody wanted it.
+                    Fault::Client(_) => server.succeeded(Instant::now()),
+                    _ if fault.is_server_fault() => {
+                        server.failed(&told(&fault, &server), Instant::now());
+                    }
+                    _ => {}
                 }
                 server.account(status, sent, delivered.received, begin.elapsed());
                 fault

@@ -74,6 +74,9 @@ impl Script<'_> {
                 if status_counts(status) {
                     server.failed(&format!("status {status}"), Instant::now());
                     heard.counted = true;
+                } else if other.is_some() {
+                    // It is alive, whatever it says of this request (N25).
+                    server.succeeded(Instant::now());
                 }
                 self.say_status(status, &server, other.as_ref());
                 if other.is_some() {
