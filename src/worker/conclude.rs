@@ -161,7 +161,13 @@ impl Script<'_> {
             return;
         };
         let value = cookie::sticky(cookie, server.id(), self.wall);
-        self.exchange.course.carried.push(b"Set-Cookie", &value);
+        let carried = &mut self.exchange.course.carried;
+        // One for each name: the server that answers in the end is the client's.
+        let before = [b"Set-Cookie: ", cookie.name.as_bytes(), b"="].concat();
+        let lines = carried.lines.split_inclusive(|&byte| byte == b'\n');
+        let others = lines.filter(|line| !line.starts_with(&before));
+        carried.lines = others.collect::<Vec<_>>().concat();
+        carried.push(b"Set-Cookie", &value);
     }
 
     /// Fields that go with the response: those of earlier ones that it does not have itself, and `--add-header`.

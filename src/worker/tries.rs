@@ -220,11 +220,10 @@ impl Script<'_> {
                 upstreams.named(&text)
             }
         };
+        // None where a template gives an address: an earlier pass may have left its own.
+        self.group = group.map(|group| group.config);
         let (run, single) = match (group, &plan.scgi.pass) {
-            (Some(group), _) => {
-                self.group = Some(group.config);
-                (self.begin_run(group), group.config.servers.len() < 2)
-            }
+            (Some(group), _) => (self.begin_run(group), group.config.servers.len() < 2),
             (None, Pass::Template(template)) => {
                 let text = self.render(template);
                 let run = upstreams.resolve(&String::from_utf8_lossy(&text));
