@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::common::gate::Starter;
 use crate::common::status::{self, STATUS};
-use crate::common::{App, Gate, Latch, Scgi, Temp};
-use crate::group;
+use crate::common::{App, Gate, Latch, Scgi, Temp, cannot_here, process};
+use crate::{group, group_of};
 
 /// Closes without a byte, until it is told to do as `alive` has it.
 struct Mended {
@@ -243,4 +244,67 @@ fn a_redirected_response_sets_one_cookie() {
     ];
     assert_eq!(cookies(&start(&named)), ["own=1", "srv=one; Path=/"]);
     assert_eq!(other.accepted(), 1);
+}
+
+/// V15: the lists tell of an address that there is not.
+#[test]
+fn an_address_that_is_none_is_in_the_lists() {
+    let dir = Temp::new();
+    let log = dir.file("access.log");
+    let gate = Gate::start([
+        "--pass",
+        "$arg_to",
+        "--log-format",
+        "t $upstream_addr $upstream_status",
+        "--access-log",
+        &format!("{log} t"),
+    ]);
+    gate.get("/?to=nobody").is(502);
+    gate.stop();
+    let text = std::fs::read_to_string(log).expect("the access log");
+    assert_eq!(text, "nobody 502\n");
+}
+
+/// N27: the addresses of one name are servers that could be tried, so that it is told why they are not.
+#[test]
+fn the_log_tells_why_the_other_address_of_a_name_is_not_tried() {
+    let test = "the_log_tells_why_the_other_address_of_a_name_is_not_tried";
+    if !process::can_have_own_hosts() {
+        return cannot_here(test, "no /etc/hosts of its own for the gateway");
+    }
+    let dir = Temp::new();
+    let hosts = dir.write(
+        "hosts",
+        "127.0.0.1 two.scgate.test\n127.0.0.2 two.scgate.test\n",
+    );
+    let app = App::tcp_at(([0, 0, 0, 0], 0).into(), |scgi| {
+        scgi.all();
+    })
+    .expect("a port");
+    let name = format!("two.scgate.test:{}", app.port());
+    let args = ["--pass", &name];
+    let gate = Starter::new().hosts(&hosts).args(args).start();
+    gate.client().post("/", b"x").is(502);
+    gate.logs("; not tried elsewhere: the method is not idempotent");
+    gate.get("/").is(502);
+    gate.logs("; no other server is left");
+    assert_eq!(app.accepted(), 3);
+}
+
+#[test]
+fn the_log_tells_why_a_status_is_passed_on() {
+    let busy = || {
+        App::script(|scgi| {
+            scgi.all();
+            scgi.send("Status: 503\r\nContent-Length: 3\r\n\r\nown");
+        })
+    };
+    let (a, b) = (busy(), busy());
+    let servers = group_of(&[&a, &b]);
+    let args = ["--pass", "g", "--next-upstream", "http_503"];
+    let gate = Gate::start(servers.into_iter().chain(args.map(str::to_owned)));
+    gate.client().post("/", b"x").is(503);
+    gate.logs("status 503; not tried elsewhere: the method is not idempotent; passed on");
+    gate.get("/").is(503);
+    gate.logs("status 503; no other server is left; passed on");
 }
