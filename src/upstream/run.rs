@@ -121,6 +121,11 @@ impl Run {
         None
     }
 
+    /// Whether there is but one address, so that no other can be tried.
+    pub fn is_single(&self) -> bool {
+        self.set.peers.len() < 2
+    }
+
     /// Whether the group has an address at all that can be reached from `bind`.
     pub fn fits_any(&self, bind: Option<IpAddr>) -> bool {
         let mut peers = self.set.peers.iter();

@@ -166,7 +166,13 @@ impl Script<'_> {
             return;
         };
         let value = cookie::sticky(cookie, server.id(), self.wall);
-        self.exchange.course.carried.push(b"Set-Cookie", &value);
+        let carried = &mut self.exchange.course.carried;
+        // One for each name: the server that answers in the end is the client's.
+        let before = [b"Set-Cookie: ", cookie.name.as_bytes(), b"="].concat();
+        let lines = carried.lines.split_inclusive(|&byte| byte == b'\n');
+        let others = lines.filter(|line| !line.starts_with(&before));
+        carried.lines = others.collect::<Vec<_>>().concat();
+        carried.push(b"Set-Cookie", &value);
     }
 
     /// Fields that go with the response: those of earlier ones that it does not have itself, and `--add-header`.
@@ -336,8 +342,14 @@ impl Script<'_> {
         let fault = match server.take() {
             Some(server) => {
                 let fault = self.fault_of(fault, &server, plan);
-                if fault.is_server_fault() && !counted {
-                    server.failed(&told(&fault, &server), Instant::now());
+                match fault {
+                    _ if counted => {}
+                    // Its head was good, and so was the body as far as anybody wanted it.
+                    Fault::Client(_) => server.succeeded(Instant::now()),
+                    _ if fault.is_server_fault() => {
+                        server.failed(&told(&fault, &server), Instant::now());
+                    }
+                    _ => {}
                 }
                 server.account(status, sent, delivered.received, begin.elapsed());
                 fault

@@ -38,6 +38,15 @@ pub(super) fn told(fault: &Fault, server: &Picked) -> String {
     Described { fault, unix }.to_string()
 }
 
+/// Why no other server is tried, for the log: after a verdict that found none, or forbids it.
+fn why_none(verdict: Verdict, single: bool) -> &'static str {
+    match verdict {
+        _ if single => "",
+        Verdict::Stop(why) => why,
+        Verdict::Next => "; no other server is left",
+    }
+}
+
 impl Script<'_> {
     /// Asks the servers of the location's group in turn, until one has answered or no other may be tried.
     pub(super) fn pass(&mut self, scgi: &'static Scgi, desk: &mut Desk) -> Result<Passed, Fault> {
@@ -74,8 +83,11 @@ impl Script<'_> {
                 if status_counts(status) {
                     server.failed(&format!("status {status}"), Instant::now());
                     heard.counted = true;
+                } else if other.is_some() {
+                    // It is alive, whatever it says of this request (N25).
+                    server.succeeded(Instant::now());
                 }
-                self.say_status(status, &server, other.as_ref());
+                self.say_status(status, &server, (other.as_ref(), verdict), tour.single);
                 if other.is_some() {
                     heard.account(&server);
                     next = other;
@@ -112,22 +124,13 @@ impl Script<'_> {
             Verdict::Stop(_) => None,
         };
         let address = Some(server.address());
-        match (&next, verdict) {
-            (Some(other), _) => {
+        match &next {
+            Some(other) => {
                 self.blame(&fault, address, &format!("; trying {}", other.address()));
                 Ok(next)
             }
-            (None, Verdict::Stop(why)) => {
-                self.blame(&fault, address, if tour.single { "" } else { why });
-                Err(fault)
-            }
-            (None, Verdict::Next) => {
-                let why = if tour.single {
-                    ""
-                } else {
-                    "; no other server is left"
-                };
-                self.blame(&fault, address, why);
+            None => {
+                self.blame(&fault, address, why_none(verdict, tour.single));
                 Err(fault)
             }
         }
@@ -147,11 +150,20 @@ impl Script<'_> {
         judge(condition, settings, &situation)
     }
 
-    fn say_status(&self, status: u16, server: &Picked, next: Option<&Picked>) {
+    fn say_status(
+        &self,
+        status: u16,
+        server: &Picked,
+        (next, verdict): (Option<&Picked>, Verdict),
+        single: bool,
+    ) {
         let prefix = self.prefix(Some(server.address()));
         match next {
             Some(next) => log::warn!("{prefix}: status {status}; trying {}", next.address()),
-            None => log::warn!("{prefix}: status {status}; passed on"),
+            None => {
+                let why = why_none(verdict, single);
+                log::warn!("{prefix}: status {status}{why}; passed on");
+            }
         }
     }
 
@@ -172,10 +184,7 @@ impl Script<'_> {
         let prefix = self.prefix(None);
         let said = Described { fault, unix: false };
         log::error!("{prefix}, group {name}: {said}");
-        self.begin_try(&name);
-        if let Some(attempt) = self.tries.last_mut() {
-            attempt.status = fault.status();
-        }
+        self.begin_failed(&name, fault);
     }
 
     fn encode(&mut self, scgi: &Scgi, desk: &mut Desk) -> Result<(usize, usize), Fault> {
@@ -209,36 +218,50 @@ impl Script<'_> {
     /// The servers that this pass may ask.
     fn begin_tour(&mut self, plan: &Plan) -> Result<Tour, Fault> {
         let upstreams = &self.shared.upstreams;
-        let text;
-        let group = match &plan.scgi.pass {
-            Pass::Group(index) => upstreams.group(*index),
+        let run = match &plan.scgi.pass {
+            Pass::Group(index) => {
+                let group = upstreams.group(*index).ok_or(Fault::NoServer)?;
+                self.begin_run(group)
+            }
             Pass::Template(template) => {
-                text = String::from_utf8_lossy(&self.render(template)).into_owned();
-                upstreams.named(&text)
-            }
-        };
-        let (run, single) = match (group, &plan.scgi.pass) {
-            (Some(group), _) => {
-                self.group = Some(group.config);
-                (self.begin_run(group), group.config.servers.len() < 2)
-            }
-            (None, Pass::Template(template)) => {
                 let text = self.render(template);
-                let run = upstreams.resolve(&String::from_utf8_lossy(&text));
-                (run.inspect_err(|fault| self.blame(fault, None, ""))?, true)
+                let text = String::from_utf8_lossy(&text);
+                match upstreams.named(&text) {
+                    Some(group) => self.begin_run(group),
+                    None => self.resolve(&text)?,
+                }
             }
-            (None, Pass::Group(_)) => return Err(Fault::NoServer),
         };
         Ok(Tour {
-            run,
             from: plan.bind.map(|(from, _)| from.ip),
             began: Instant::now(),
             tries: 0,
-            single,
+            single: run.is_single(),
+            run,
         })
     }
 
-    fn begin_run(&self, group: &Group) -> Run {
+    /// The servers of an address that a template gave.
+    fn resolve(&mut self, text: &str) -> Result<Run, Fault> {
+        // An earlier pass may have left its own.
+        self.group = None;
+        let run = self.shared.upstreams.resolve(text);
+        run.inspect_err(|fault| {
+            self.blame(fault, None, "");
+            self.begin_failed(text, fault);
+        })
+    }
+
+    /// An entry in the lists of tries for a server that there is none of.
+    fn begin_failed(&mut self, name: &str, fault: &Fault) {
+        self.begin_try(name);
+        if let Some(attempt) = self.tries.last_mut() {
+            attempt.status = fault.status();
+        }
+    }
+
+    fn begin_run(&mut self, group: &Group) -> Run {
+        self.group = Some(group.config);
         let key = match &group.config.balance {
             Balance::Hash { key, .. } => self.render(key),
             Balance::IpHash => self.client_bytes(),

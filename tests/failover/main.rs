@@ -4,6 +4,7 @@
 mod common;
 
 mod chaos;
+mod credit;
 mod matrix;
 mod rules;
 mod telling;
