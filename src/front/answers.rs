@@ -32,9 +32,20 @@ impl Conn {
         }
     }
 
-    /// The client left before its request was complete: only the log is told.
-    pub(super) fn abandoned(&mut self, why: &str, hub: &mut Hub) {
-        log::info!("{}: {why}", self.name());
+    /// The connection ends, whoever ended it: a request that has not come as a whole, or was not handed over yet, gets no
+    /// answer. Only the log and the counters are told.
+    pub(super) fn abandon(&mut self, hub: &mut Hub) {
+        let what = match &self.phase {
+            Phase::Head => {
+                // Only a complete head has been counted as a request.
+                hub.shared.stats.request();
+                "it ended within a request head"
+            }
+            Phase::Body(_) => "it ended within a request body",
+            Phase::Wait(..) => "it ended while its request waited for buffers",
+            _ => return,
+        };
+        log::info!("{}: {what}", self.name());
         hub.shared.stats.unanswered();
         if hub.shared.logs.is_empty() {
             return;

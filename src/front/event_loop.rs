@@ -284,6 +284,7 @@ impl Front {
         let Some(mut conn) = self.slots.get_mut(slot).and_then(|place| place.conn.take()) else {
             return;
         };
+        conn.abandon(&mut self.hub);
         conn.discount(self.hub.shared.memory);
         conn.sink.close();
         // A worker that is just leaving may hold the socket a moment longer: no event of it may reach the next in the slot.

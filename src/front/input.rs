@@ -84,7 +84,7 @@ impl Conn {
         let mut scratch = std::mem::take(&mut hub.scratch);
         let result = sys::recv(self.sink.socket(), &mut scratch, false);
         let fate = match result {
-            Ok(0) => Some(self.on_end(hub)),
+            Ok(0) => Some(self.on_end()),
             Ok(count) => {
                 hub.shared.stats.received(count as u64);
                 // A short read has emptied the socket; the end of the stream, once announced, must still be read.
@@ -126,15 +126,10 @@ impl Conn {
     }
 
     /// The client has ended its side while we were reading.
-    fn on_end(&mut self, hub: &mut Hub) -> Fate {
+    fn on_end(&mut self) -> Fate {
         self.readable = false;
-        match &self.phase {
-            Phase::Preface if !self.buf.is_empty() => {
-                self.preface_failed("the connection ended within it");
-            }
-            Phase::Head => self.abandoned("it ended within a request head", hub),
-            Phase::Body(_) => self.abandoned("it ended within a request body", hub),
-            _ => {}
+        if matches!(self.phase, Phase::Preface) && !self.buf.is_empty() {
+            self.preface_failed("the connection ended within it");
         }
         Fate::Close
     }

@@ -102,7 +102,8 @@ impl Conn {
             keep_alive,
         });
         self.sink.begin(Turn::Worker, false, false, false);
-        self.busy(false, hub);
+        // Protected: no application is at work, so that the end of the client's side does not mean that it has left.
+        self.busy(true, hub);
     }
 
     /// Answers with the state of the program.

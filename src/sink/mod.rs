@@ -304,7 +304,12 @@ impl Sink {
                 }
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => return Flushed::Blocked,
-                Err(_) => self.break_off(inner, Gone::Hangup),
+                Err(e) => {
+                    if e.kind() == std::io::ErrorKind::UnexpectedEof {
+                        log::error!("a file became shorter while it was sent: the response is cut");
+                    }
+                    self.break_off(inner, Gone::Hangup);
+                }
             }
         }
     }

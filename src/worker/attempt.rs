@@ -203,6 +203,7 @@ impl Script<'_> {
         match &mut self.exchange.body {
             Body::Stream { prefix, rest } if wanted => {
                 self.body_gone = true;
+                let before = *rest;
                 let mut source = Source {
                     client: self.exchange.sink.socket(),
                     prefix,
@@ -211,6 +212,7 @@ impl Script<'_> {
                     space,
                 };
                 let result = send::stream(to, scgi, params, &mut source, incoming);
+                self.shared.stats.received(before - *source.rest);
                 self.exchange.sink.body_taken();
                 result
             }

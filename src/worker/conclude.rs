@@ -299,13 +299,16 @@ impl Script<'_> {
             heard.head.status(),
             heard.counted,
         );
-        let ending = |delivered: &Delivered| {
+        let release = |delivered: &Delivered| {
             if let Some(server) = server.borrow_mut().take() {
                 if !counted {
                     server.succeeded(Instant::now());
                 }
                 server.account(status, sent, delivered.received, begin.elapsed());
             }
+        };
+        let ending = |delivered: &Delivered| {
+            release(delivered);
             Ending {
                 then,
                 status: this.status,
@@ -337,6 +340,8 @@ impl Script<'_> {
         let spilled = overflow.spilled();
         self.after_delivery(&delivered, &shape, &address, (begin, spilled));
         let Err(fault) = result else {
+            // A client that has left is told of no end.
+            release(&delivered);
             return Ok(then);
         };
         let fault = match server.take() {

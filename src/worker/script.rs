@@ -106,7 +106,10 @@ impl<'a> Script<'a> {
                     self.new_pass = !self.tries.is_empty();
                 }
                 Settled::Reply(reply) => break self.reply(&reply),
-                Settled::Silence => break Then::Close,
+                Settled::Silence => {
+                    self.status = 444;
+                    break Then::Close;
+                }
                 Settled::Status { .. } => {
                     log::error!(
                         "{}: the status page is not reached by redirects",

@@ -83,3 +83,21 @@ fn requests_in_one_piece_are_answered_one_after_the_other() {
     );
     pattern.check(SIZE as u64 - 1, &client.response().is(206).body);
 }
+
+/// What is missing can not be made up: the connection ends, and the log says why.
+#[test]
+fn a_file_that_becomes_shorter_cuts_its_response() {
+    let (tree, _, gate) = serving();
+    let file = std::fs::File::options()
+        .write(true)
+        .open(tree.file("large.bin"));
+    let file = file.expect("the file");
+    // Far more than sockets hold, and on the disk nothing.
+    file.set_len(1 << 30).expect("a long file");
+    let mut client = gate.client();
+    client.send("GET /large.bin HTTP/1.1\r\nHost: test\r\n\r\n");
+    let head = client.head();
+    file.set_len(1).expect("a short file");
+    assert!(client.try_body(&head, &mut |_| {}).is_err());
+    gate.logs("a file became shorter while it was sent");
+}

@@ -5,6 +5,7 @@
 mod common;
 
 mod browser;
+mod counts;
 mod formats;
 mod orders;
 

@@ -21,8 +21,8 @@ pub const FLAGS: &[Flag] = &[
             A location without `--pass`, `--return` and `--status` serves the files below it to GET and HEAD, with ETag and \
             Last-Modified, conditional requests, and ranges. A path that ends in a slash stands for the index.html in \
             that directory; there are no listings. A path that is a directory but lacks the slash is redirected to the one with \
-            it. Symbolic links are followed as long as they stay below the directory. What leads out of it, and what is no \
-            plain file, is refused.",
+            it. Relative symbolic links are followed as long as they stay below the directory (before Linux 5.6 none is). \
+            What leads out of it, and what is no plain file, is refused.",
         role: Role::Set(|s, v| root(&mut s.root, v, false)),
         ..BASE
     },
@@ -150,8 +150,8 @@ pub const FLAGS: &[Flag] = &[
         levels: LOCATION,
         default: "default",
         brief: "redirect to the path with a slash at its end",
-        manual: "Redirects a request for the location's prefix without its last slash to the prefix itself, by 301 and with \
-            the query. With `default` this is done in locations whose prefix ends in a slash and whose `--pass` holds no \
+        manual: "Redirects a request for the location's prefix without its last slash to the prefix itself, by 301, with \
+            the query and without scheme and host. With `default` this is done in locations whose prefix ends in a slash and whose `--pass` holds no \
             variables; with `on` in any whose prefix ends in a slash. An exact location for the path goes before it.",
         role: Role::Set(|s, v| put(&mut s.auto_redirect, auto_redirect(v))),
         ..BASE
@@ -165,8 +165,9 @@ pub const FLAGS: &[Flag] = &[
         manual: "Answers with the state of the program: connections, requests, the queue, the workers, and the servers of \
             every group. It is a page to look at; with `?format=json`, or where the client's Accept asks for it, JSON; and with \
             `?format=prometheus` text for Prometheus.\n\n\
-            With `writable` a POST may drain a server of a group, so that it gets no more requests, or revive it. Only \
-            clients that an `--allow` names may do so: that no rule forbids it is not enough.",
+            With `writable` a POST may give orders about a server of a group: the form's `group` and `server` name it, and \
+            its `action` is `drain`, after which only clients bound to the server reach it, `down`, after which none does, or \
+            `revive`. Only clients that an `--allow` names may do so: that no rule forbids it is not enough.",
         role: Role::Set(|s, v| put(&mut s.status, status_page(v))),
         ..BASE
     },

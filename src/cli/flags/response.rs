@@ -92,9 +92,9 @@ pub const FLAGS: &[Flag] = &[
         arg: "DIRECTORY",
         many: true,
         brief: "files that X-Sendfile may name are below DIRECTORY",
-        manual: "X-Sendfile reaches only files below one of these directories, after symbolic links are resolved; a link that \
-            leads out, a device or a directory is refused. Without this flag every X-Sendfile is refused. The client then \
-            gets 502, and the log says why.",
+        manual: "X-Sendfile reaches only files below one of these directories; links are followed as below `--root`. For a path \
+            elsewhere, and without this flag for every one, the client gets 502; where there is no such file, or a link leads \
+            out, 404; for a device or a directory 403. The log says why.",
         role: Role::Set(|s, v| push(&mut s.sendfile_roots, sendfile_root(v))),
         ..BASE
     },
