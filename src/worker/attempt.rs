@@ -18,9 +18,17 @@ use crate::upstream::{self, Connection};
 /// A connection that the sink knows, so that a client's leaving ends it. Its drop takes it back before it is closed.
 pub(super) struct Line {
     sink: Arc<Sink>,
+    /// Ends the connection when its server leaves the group (`--connection-drop`). Dropped before the connection is closed:
+    /// its descriptor may be another's afterwards.
+    watch: Option<Watch>,
     pub(super) connection: Connection,
-    /// Ends the connection when its server leaves the group (`--connection-drop`).
-    _watch: Option<Watch>,
+}
+
+impl Line {
+    /// `--connection-drop` has ended the connection.
+    pub(super) fn is_severed(&self) -> bool {
+        self.watch.as_ref().is_some_and(Watch::has_severed)
+    }
 }
 
 impl Drop for Line {
@@ -104,7 +112,7 @@ impl Script<'_> {
                 })
             }
             Err(fault) => {
-                let fault = self.fault_of(fault, server, plan);
+                let fault = self.fault_of(fault, &line);
                 if let Some(attempt) = self.tries.last_mut() {
                     attempt.status = fault.status();
                 }
@@ -115,11 +123,11 @@ impl Script<'_> {
     }
 
     /// Whose fault a fault is: what follows from the client's leaving is the client's, what follows from the server's leaving
-    /// its group is the operator's.
-    pub(super) fn fault_of(&self, fault: Fault, server: &Picked, plan: &Plan) -> Fault {
+    /// its group is the operator's. Before `--connection-drop` has ended the connection it is still the server's.
+    pub(super) fn fault_of(&self, fault: Fault, line: &Line) -> Fault {
         match self.settle_fault(fault) {
             fault @ Fault::Client(_) => fault,
-            _ if plan.scgi.connection_drop.is_some() && server.has_left() => Fault::Dropped,
+            _ if line.is_severed() => Fault::Dropped,
             fault => fault,
         }
     }
@@ -156,8 +164,8 @@ impl Script<'_> {
         });
         Ok(Line {
             sink,
+            watch,
             connection,
-            _watch: watch,
         })
     }
 

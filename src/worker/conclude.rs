@@ -241,8 +241,13 @@ impl Script<'_> {
     ) -> Result<Then, Fault> {
         let scgi = plan.scgi;
         let shape = self.head(&heard.head, scgi, windowed, desk);
-        let store = self.begin_store(&heard.head, &shape, scgi);
+        let mut store = self.begin_store(&heard.head, &shape, scgi);
         self.protect(scgi.ignore_client_abort || store.is_some());
+        if !scgi.ignore_client_abort && self.exchange.sink.gone().is_some() {
+            // It left before that: the connection has been ended, and what comes may look whole and is not.
+            store = None;
+            self.protect(false);
+        }
         let client = self.exchange.client();
         let (in_memory, in_file) = if shape.buffering {
             (scgi.busy_buffers_size, scgi.max_temp_file_size)
@@ -312,6 +317,7 @@ impl Script<'_> {
             protected: self.protected,
             ending: &ending,
             reset_is_end,
+            severed: &|| heard.line.is_severed(),
             store,
         };
         let (delivered, result) = deliver(&mut job, &heard.line.connection, &mut heard.incoming);
@@ -324,7 +330,7 @@ impl Script<'_> {
         };
         let fault = match server.take() {
             Some(server) => {
-                let fault = self.fault_of(fault, &server, plan);
+                let fault = self.fault_of(fault, &heard.line);
                 match fault {
                     _ if counted => {}
                     // Its head was good, and so was the body as far as anybody wanted it.

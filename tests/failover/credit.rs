@@ -127,6 +127,31 @@ fn a_server_that_fails_while_it_is_drained_has_failed() {
     assert_eq!(status::server(&gate, "g", &bad.addr()).fails, 1);
 }
 
+/// An end that `--connection-drop` makes is not the end of a response that has no length.
+#[test]
+fn a_dropped_response_without_a_length_does_not_look_whole() {
+    let app = App::script(|scgi| {
+        scgi.all();
+        scgi.send("Status: 200\r\n\r\nhalf.");
+        scgi.peer_closed();
+    });
+    let other = App::echo();
+    let servers = [(app.addr(), ""), (other.addr(), "backup")];
+    let gate = gate(&servers, &["--connection-drop", "on"]);
+    let mut client = gate.client();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    app.wait_accepted(1);
+    let head = client.head();
+    assert_eq!(client.chunk(), b"half.");
+    status::order(&gate, "g", &app.addr(), "down");
+    let rest = client.try_body(&head, &mut |_| ());
+    assert!(rest.is_err(), "{rest:?}");
+    gate.logs("the server has left its group");
+    status::wait_idle(&gate);
+    let server = status::server(&gate, "g", &app.addr());
+    assert_eq!((server.fails, server.state.as_str()), (0, "down"));
+}
+
 /// Answers `/` by a redirect inside the gateway, and anything else with the parameters it was given.
 fn redirecting(to: String) -> App {
     App::script(move |scgi| {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
+use super::super::leaving::Watch;
+use super::orders::bell;
 use super::*;
 
 type Answer = Result<Vec<SocketAddr>, LookupError>;
@@ -110,7 +112,15 @@ fn an_address_that_has_left_is_told_apart() {
     let picked: Vec<Picked> = std::iter::from_fn(|| run.next(None, t)).collect();
     zone.set("app.test", &["10.0.0.2:7"]);
     upstreams.names().round(&upstreams, false);
-    let left: Vec<bool> = picked.iter().map(Picked::has_left).collect();
+    let (bells, watches): (Vec<_>, Vec<_>) = picked
+        .iter()
+        .map(|picked| {
+            let (sever, cut) = bell();
+            (cut, picked.watch(Duration::ZERO, sever))
+        })
+        .unzip();
+    bells[1].recv_timeout(LIMIT).unwrap();
+    let left: Vec<bool> = watches.iter().map(Watch::has_severed).collect();
     assert_eq!(left, [false, true, false]);
 }
 
