@@ -6,7 +6,6 @@ use std::time::Instant;
 use super::Desk;
 use super::attempt::Heard;
 use super::deliver::{Delivered, Delivery, Storing, deliver};
-use super::report;
 use super::script::{Passed, Script};
 use super::tries::{Plan, told};
 use crate::config::Scgi;
@@ -184,8 +183,7 @@ impl Script<'_> {
         }
         let added = &course.content().add_headers;
         if !added.is_empty() {
-            let upstream = |name: &str| report::joined(head.fields(), name);
-            self.with_facts(status, &upstream, |facts| {
+            self.with_facts(status, |facts| {
                 added_lines(added, status, facts, &mut lines)
             });
         }
@@ -207,6 +205,9 @@ impl Script<'_> {
             keep_alive: self.keep_alive(),
             date: date.as_str(),
         };
+        if self.shared.keeps_tries {
+            self.head = Some(head.clone());
+        }
         let status = self.exchange.course.status;
         let lines = self.lines(head, status.unwrap_or(head.status()));
         let extras = Extras {
@@ -224,7 +225,6 @@ impl Script<'_> {
         self.framing = Some(plan.framing);
         self.head_len = desk.head.len();
         if self.shared.keeps_tries {
-            self.head = Some(head.clone());
             self.sent_head.clone_from(&desk.head);
         }
         self.set_pace(plan.limit_rate);
@@ -273,7 +273,7 @@ impl Script<'_> {
         let template = scgi.limit_rate.as_ref();
         let rate = match template {
             None => 0,
-            Some(_) => self.with_facts(0, &|_| None, |facts| {
+            Some(_) => self.with_facts(0, |facts| {
                 quantity(template, "--limit-rate", facts, units::rate)
             }),
         };
@@ -386,7 +386,7 @@ impl Script<'_> {
         }
         let location = self.exchange.course.location?;
         let root = location.content.root.as_ref();
-        let place: Option<Place> = self.with_facts(200, &|_| None, |facts| match &settings.place {
+        let place: Option<Place> = self.with_facts(200, |facts| match &settings.place {
             content::Store::On => files::place(root?, &location.matching, request.path(), facts),
             content::Store::At(template) => Place::rendered(template, root, facts),
         });

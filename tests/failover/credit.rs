@@ -333,3 +333,18 @@ fn the_log_tells_why_a_status_is_passed_on() {
     gate.get("/").is(503);
     gate.logs("status 503; no other server is left; passed on");
 }
+
+/// Rates may follow from fields of the response that they are for. What can not be one is logged, which shows what it was.
+#[test]
+fn a_response_can_give_its_own_rates() {
+    let app = App::script(|scgi| {
+        scgi.all();
+        scgi.send("X-Rate: fast\r\nContent-Length: 3\r\n\r\nown");
+    });
+    let rate = "$upstream_http_x_rate";
+    let args = ["--limit-rate", rate, "--client-limit-rate", rate];
+    let gate = gate(&[(app.addr(), "")], &args);
+    assert_eq!(gate.get("/").is(200).text(), "own");
+    gate.logs(" --limit-rate \"fast\"");
+    gate.logs(" --client-limit-rate \"fast\"");
+}
