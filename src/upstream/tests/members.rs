@@ -230,6 +230,25 @@ fn a_new_address_starts_slowly_if_it_shall() {
     assert_eq!(upstreams.state(TWO[1], grown), State::Up);
 }
 
+/// With `bytraffic` it would else get all requests until it has had as many bytes as the others since the start.
+#[test]
+fn a_new_address_has_no_traffic_to_make_up_for() {
+    let (upstreams, zone) = two(Balance::ByTraffic);
+    let t = Instant::now();
+    for address in ["unix:/a", TWO[0], TWO[1]] {
+        upstreams.at(address, t, |picked| picked.account(200, 0, 1000, secs(0)));
+    }
+    zone.set("app.test", &[TWO[0], TWO[1], "10.0.0.3:7"]);
+    upstreams.names().round(&upstreams, false);
+    let next = || {
+        let picked = upstreams.first(t).unwrap();
+        picked.account(200, 0, 10, secs(0));
+        picked.address().to_string()
+    };
+    let four: Vec<String> = std::iter::repeat_with(next).take(4).collect();
+    assert_eq!(four, ["unix:/a", TWO[0], TWO[1], "10.0.0.3:7"]);
+}
+
 #[test]
 fn addresses_that_a_server_has_twice_are_one() {
     let twice = named("app.test:7", &["10.0.0.1:7", "10.0.0.1:7"]);
