@@ -345,7 +345,13 @@ impl Script<'_> {
             }
             None => self.settle_fault(fault),
         };
-        self.blame(&fault, Some(&address), "");
+        // N6: nobody else is asked once there is a head.
+        let next = if self.begun {
+            "; the client's response ends there"
+        } else {
+            ""
+        };
+        self.blame(&fault, Some(&address), next);
         Err(fault)
     }
 

@@ -461,3 +461,21 @@ fn times_of_a_try_begin_with_its_connection() {
         .collect();
     assert!(times.len() == 3 && times.is_sorted(), "{text}");
 }
+
+/// The last of the phases: what the log says of a body.
+#[test]
+fn the_log_tells_what_follows_from_a_body_that_breaks_off() {
+    let app = App::script(|scgi| {
+        scgi.all();
+        scgi.send("Status: 200\r\nContent-Length: 10\r\n\r\nhalf.");
+    });
+    let other = App::echo();
+    let servers = [(app.addr(), ""), (other.addr(), "backup")];
+    let gate = gate(&servers, &[]);
+    let mut client = gate.client();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(client.try_response("GET").is_err());
+    let line = gate.logs(&format!("server {}: ", app.addr()));
+    let end = "response body cut short: 5 bytes are missing; the client's response ends there";
+    assert!(line.ends_with(end), "{line}");
+}
