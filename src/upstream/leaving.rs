@@ -176,6 +176,14 @@ impl State {
     }
 }
 
+impl Watch {
+    /// `sever` has been called: what went wrong since is the leaving's doing.
+    pub fn has_severed(&self) -> bool {
+        let state = lock(&self.leaving.state);
+        !state.list.iter().any(|entry| entry.number == self.number)
+    }
+}
+
 impl Drop for Watch {
     fn drop(&mut self) {
         let mut state = lock(&self.leaving.state);

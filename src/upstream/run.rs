@@ -365,12 +365,6 @@ impl Picked {
             .leaving
             .watch(membership, self.level, after, sever, now)
     }
-
-    /// The address has left its group since. (A bound client's request to a server that was draining already is not
-    /// concerned until the server is down.)
-    pub fn has_left(&self) -> bool {
-        self.peer().membership.level() > self.level
-    }
 }
 
 impl Drop for Picked {

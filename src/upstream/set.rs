@@ -50,10 +50,13 @@ impl Set {
             let mut servers = group.servers.iter();
             servers.position(|server| Some(&server.text) == own)
         };
+        let least = before.map_or(0, |(set, _)| set.least_traffic());
         let turns = peers.iter().map(|peer| {
             let new = Turn::new(peer.setting.weight, line(peer).unwrap_or(peer.server));
             match before {
-                Some((set, now)) => set.turn_of(peer).unwrap_or_else(|| growing(new, now)),
+                Some((set, now)) => set
+                    .turn_of(peer)
+                    .unwrap_or_else(|| growing(new, least, now)),
                 None => new,
             }
         });
@@ -124,6 +127,13 @@ impl Set {
         lock(&self.turns).list.get(at).cloned()
     }
 
+    /// The fewest bytes that a peer has had for its weight (`bytraffic`).
+    fn least_traffic(&self) -> u64 {
+        let turns = lock(&self.turns);
+        let for_weight = |turn: &Turn| turn.traffic / u64::from(turn.weight.max(1));
+        turns.list.iter().map(for_weight).min().unwrap_or(0)
+    }
+
     /// What the methods need besides the turns.
     pub fn means<'a>(&'a self, rng: &'a mut Rng) -> Means<'a> {
         Means {
@@ -144,8 +154,11 @@ impl Set {
     }
 }
 
-fn growing(mut turn: Turn, now: Instant) -> Turn {
+/// The turn of an address that comes in. It has had no traffic, but is not to make up for what the others have had since the
+/// start.
+fn growing(mut turn: Turn, least_traffic: u64, now: Instant) -> Turn {
     turn.growth.begin(now);
+    turn.traffic = least_traffic.saturating_mul(u64::from(turn.weight));
     turn
 }
 

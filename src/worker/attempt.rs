@@ -18,9 +18,17 @@ use crate::upstream::{self, Connection};
 /// A connection that the sink knows, so that a client's leaving ends it. Its drop takes it back before it is closed.
 pub(super) struct Line {
     sink: Arc<Sink>,
+    /// Ends the connection when its server leaves the group (`--connection-drop`). Dropped before the connection is closed:
+    /// its descriptor may be another's afterwards.
+    watch: Option<Watch>,
     pub(super) connection: Connection,
-    /// Ends the connection when its server leaves the group (`--connection-drop`).
-    _watch: Option<Watch>,
+}
+
+impl Line {
+    /// `--connection-drop` has ended the connection.
+    pub(super) fn is_severed(&self) -> bool {
+        self.watch.as_ref().is_some_and(Watch::has_severed)
+    }
 }
 
 impl Drop for Line {
@@ -35,7 +43,7 @@ pub(super) struct Heard {
     pub(super) incoming: Incoming,
     pub(super) sent: Sent,
     pub(super) head: Head,
-    /// When the connection stood.
+    /// When the try began.
     pub(super) begin: Instant,
     /// The response is held against the server already, for its status.
     pub(super) counted: bool,
@@ -74,10 +82,11 @@ impl Script<'_> {
     ) -> Result<Heard, Fault> {
         self.begun_sending = false;
         self.sent_bytes = 0;
-        let connection = self.connect(plan, server)?;
+        // Times are those of the try (V17), as the client has to wait for all of it.
+        let begin = Instant::now();
+        let connection = self.connect(plan, server, begin)?;
         let line = self.attach(connection, plan, server)?;
         self.begun_sending = true;
-        let begin = Instant::now();
         let mut incoming = Incoming::new(self.shared.memory, plan.scgi, desk.large)?;
         let result = self.ask(&line.connection, plan, &mut incoming, desk);
         desk.large = incoming.is_large();
@@ -106,7 +115,7 @@ impl Script<'_> {
                 })
             }
             Err(fault) => {
-                let fault = self.fault_of(fault, server, plan);
+                let fault = self.fault_of(fault, &line);
                 if let Some(attempt) = self.tries.last_mut() {
                     attempt.status = fault.status();
                 }
@@ -117,17 +126,21 @@ impl Script<'_> {
     }
 
     /// Whose fault a fault is: what follows from the client's leaving is the client's, what follows from the server's leaving
-    /// its group is the operator's.
-    pub(super) fn fault_of(&self, fault: Fault, server: &Picked, plan: &Plan) -> Fault {
+    /// its group is the operator's. Before `--connection-drop` has ended the connection it is still the server's.
+    pub(super) fn fault_of(&self, fault: Fault, line: &Line) -> Fault {
         match self.settle_fault(fault) {
             fault @ Fault::Client(_) => fault,
-            _ if plan.scgi.connection_drop.is_some() && server.has_left() => Fault::Dropped,
+            _ if line.is_severed() => Fault::Dropped,
             fault => fault,
         }
     }
 
-    fn connect(&mut self, plan: &Plan, server: &Picked) -> Result<Connection, Fault> {
-        let start = Instant::now();
+    fn connect(
+        &mut self,
+        plan: &Plan,
+        server: &Picked,
+        begin: Instant,
+    ) -> Result<Connection, Fault> {
         if self.shared.keeps_tries {
             self.begin_try(&server.address().to_string());
         }
@@ -138,10 +151,10 @@ impl Script<'_> {
         let result = result.map_err(|fault| self.settle_fault(fault));
         if let Some(attempt) = self.tries.last_mut() {
             match &result {
-                Ok(_) => attempt.connect_time = Some(start.elapsed()),
+                Ok(_) => attempt.connect_time = Some(begin.elapsed()),
                 Err(fault) => {
                     attempt.status = fault.status();
-                    attempt.response_time = Some(start.elapsed());
+                    attempt.response_time = Some(begin.elapsed());
                 }
             }
         }
@@ -158,8 +171,8 @@ impl Script<'_> {
         });
         Ok(Line {
             sink,
+            watch,
             connection,
-            _watch: watch,
         })
     }
 

@@ -6,7 +6,6 @@ use std::time::Instant;
 use super::Desk;
 use super::attempt::Heard;
 use super::deliver::{Delivered, Delivery, Storing, deliver};
-use super::report;
 use super::script::{Passed, Script};
 use super::tries::{Plan, told};
 use crate::config::Scgi;
@@ -201,8 +200,7 @@ impl Script<'_> {
         }
         let added = &course.content().add_headers;
         if !added.is_empty() {
-            let upstream = |name: &str| report::joined(head.fields(), name);
-            self.with_facts(status, &upstream, |facts| {
+            self.with_facts(status, |facts| {
                 added_lines(added, status, facts, &mut lines)
             });
         }
@@ -224,6 +222,9 @@ impl Script<'_> {
             keep_alive: self.keep_alive(),
             date: date.as_str(),
         };
+        if self.shared.keeps_tries {
+            self.head = Some(head.clone());
+        }
         let status = self.exchange.course.status;
         let lines = self.lines(head, status.unwrap_or(head.status()));
         let extras = Extras {
@@ -241,7 +242,6 @@ impl Script<'_> {
         self.framing = Some(plan.framing);
         self.head_len = desk.head.len();
         if self.shared.keeps_tries {
-            self.head = Some(head.clone());
             self.sent_head.clone_from(&desk.head);
         }
         self.set_pace(plan.limit_rate);
@@ -258,8 +258,13 @@ impl Script<'_> {
     ) -> Result<Then, Fault> {
         let scgi = plan.scgi;
         let shape = self.head(&heard.head, scgi, windowed, desk);
-        let store = self.begin_store(&heard.head, &shape, scgi);
+        let mut store = self.begin_store(&heard.head, &shape, scgi);
         self.protect(scgi.ignore_client_abort || store.is_some());
+        if !scgi.ignore_client_abort && self.exchange.sink.gone().is_some() {
+            // It left before that: the connection has been ended, and what comes may look whole and is not.
+            store = None;
+            self.protect(false);
+        }
         let client = self.exchange.client();
         let (in_memory, in_file) = if shape.buffering {
             (scgi.busy_buffers_size, scgi.max_temp_file_size)
@@ -285,7 +290,7 @@ impl Script<'_> {
         let template = scgi.limit_rate.as_ref();
         let rate = match template {
             None => 0,
-            Some(_) => self.with_facts(0, &|_| None, |facts| {
+            Some(_) => self.with_facts(0, |facts| {
                 quantity(template, "--limit-rate", facts, units::rate)
             }),
         };
@@ -332,6 +337,7 @@ impl Script<'_> {
             protected: self.protected,
             ending: &ending,
             reset_is_end,
+            severed: &|| heard.line.is_severed(),
             store,
         };
         let (delivered, result) = deliver(&mut job, &heard.line.connection, &mut heard.incoming);
@@ -346,7 +352,7 @@ impl Script<'_> {
         };
         let fault = match server.take() {
             Some(server) => {
-                let fault = self.fault_of(fault, &server, plan);
+                let fault = self.fault_of(fault, &heard.line);
                 match fault {
                     _ if counted => {}
                     // Its head was good, and so was the body as far as anybody wanted it.
@@ -361,7 +367,13 @@ impl Script<'_> {
             }
             None => self.settle_fault(fault),
         };
-        self.blame(&fault, Some(&address), "");
+        // N6: nobody else is asked once there is a head.
+        let next = if self.begun {
+            "; the client's response ends there"
+        } else {
+            ""
+        };
+        self.blame(&fault, Some(&address), next);
         Err(fault)
     }
 
@@ -402,7 +414,7 @@ impl Script<'_> {
         }
         let location = self.exchange.course.location?;
         let root = location.content.root.as_ref();
-        let place: Option<Place> = self.with_facts(200, &|_| None, |facts| match &settings.place {
+        let place: Option<Place> = self.with_facts(200, |facts| match &settings.place {
             content::Store::On => files::place(root?, &location.matching, request.path(), facts),
             content::Store::At(template) => Place::rendered(template, root, facts),
         });

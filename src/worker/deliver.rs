@@ -43,6 +43,8 @@ pub struct Delivery<'a, 'o> {
     pub ending: &'a dyn Fn(&Delivered) -> Ending,
     /// The request's body was not all taken, or may not have been: a reset is the application's way to close then.
     pub reset_is_end: bool,
+    /// Whether the connection's end is our own doing (`--connection-drop`), and not the application's.
+    pub severed: &'a dyn Fn() -> bool,
     /// Where the body is stored meanwhile (`--store`).
     pub store: Option<Storing>,
 }
@@ -250,7 +252,7 @@ impl Flow<'_, '_, '_> {
         match &self.source {
             Source::Known { left } => *left == 0,
             Source::Chunked(decoder) => decoder.is_done(),
-            Source::UntilClose => incoming.ended,
+            Source::UntilClose => incoming.ended && !(self.job.severed)(),
         }
     }
 

@@ -35,7 +35,7 @@ pub struct Shared {
     pub upstreams: Upstreams,
     pub stats: Stats,
     pub logs: AccessLogs,
-    /// Tries are remembered: a log, or a template that is evaluated with a response, may ask for them.
+    /// Tries, and the head of the last response, are remembered: a log or another template may ask for them.
     pub keeps_tries: bool,
 }
 

@@ -295,18 +295,15 @@ impl<'a> Script<'a> {
 
     pub(super) fn render(&self, template: &Template) -> Vec<u8> {
         let mut text = Vec::new();
-        self.with_facts(0, &|_| None, |facts| template.render(facts, &mut text));
+        self.with_facts(0, |facts| template.render(facts, &mut text));
         text
     }
 
-    /// What is known now, for templates. `upstream` gives the fields of the application's response.
-    pub(super) fn with_facts<T>(
-        &self,
-        status: u16,
-        upstream: &dyn Fn(&str) -> Option<Vec<u8>>,
-        use_them: impl FnOnce(&Facts<'_>) -> T,
-    ) -> T {
+    /// What is known now, for templates, the fields of the last response of an application among it.
+    pub(super) fn with_facts<T>(&self, status: u16, use_them: impl FnOnce(&Facts<'_>) -> T) -> T {
         let exchange = &*self.exchange;
+        let head = self.head.as_ref();
+        let upstream = |name: &str| report::joined(head?.fields(), name);
         let around = Around {
             config: self.shared.config,
             conn: &exchange.conn,
@@ -316,7 +313,7 @@ impl<'a> Script<'a> {
             now: exchange.started,
             wall: self.wall,
             tries: &self.tries,
-            upstream,
+            upstream: &upstream,
             keep_alive: false,
             date: "",
         };

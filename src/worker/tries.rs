@@ -195,7 +195,7 @@ impl Script<'_> {
         } else {
             self.exchange.body.len()
         };
-        let result = self.with_facts(0, &|_| None, |facts| {
+        let result = self.with_facts(0, |facts| {
             scgi.params
                 .encode(request, facts, length, &mut desk.request)
         });

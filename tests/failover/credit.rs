@@ -1,5 +1,7 @@
 //! What a try says for a server, what it says against it, and what later steps of the same request know of it.
 
+use std::io::{Read, Write};
+use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -125,6 +127,31 @@ fn a_server_that_fails_while_it_is_drained_has_failed() {
     gate.logs("closed without a byte");
     status::wait_idle(&gate);
     assert_eq!(status::server(&gate, "g", &bad.addr()).fails, 1);
+}
+
+/// An end that `--connection-drop` makes is not the end of a response that has no length.
+#[test]
+fn a_dropped_response_without_a_length_does_not_look_whole() {
+    let app = App::script(|scgi| {
+        scgi.all();
+        scgi.send("Status: 200\r\n\r\nhalf.");
+        scgi.peer_closed();
+    });
+    let other = App::echo();
+    let servers = [(app.addr(), ""), (other.addr(), "backup")];
+    let gate = gate(&servers, &["--connection-drop", "on"]);
+    let mut client = gate.client();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    app.wait_accepted(1);
+    let head = client.head();
+    assert_eq!(client.chunk(), b"half.");
+    status::order(&gate, "g", &app.addr(), "down");
+    let rest = client.try_body(&head, &mut |_| ());
+    assert!(rest.is_err(), "{rest:?}");
+    gate.logs("the server has left its group");
+    status::wait_idle(&gate);
+    let server = status::server(&gate, "g", &app.addr());
+    assert_eq!((server.fails, server.state.as_str()), (0, "down"));
 }
 
 /// Answers `/` by a redirect inside the gateway, and anything else with the parameters it was given.
@@ -307,4 +334,148 @@ fn the_log_tells_why_a_status_is_passed_on() {
     gate.logs("status 503; not tried elsewhere: the method is not idempotent; passed on");
     gate.get("/").is(503);
     gate.logs("status 503; no other server is left; passed on");
+}
+
+/// Rates may follow from fields of the response that they are for. What can not be one is logged, which shows what it was.
+#[test]
+fn a_response_can_give_its_own_rates() {
+    let app = App::script(|scgi| {
+        scgi.all();
+        scgi.send("X-Rate: fast\r\nContent-Length: 3\r\n\r\nown");
+    });
+    let rate = "$upstream_http_x_rate";
+    let args = ["--limit-rate", rate, "--client-limit-rate", rate];
+    let gate = gate(&[(app.addr(), "")], &args);
+    assert_eq!(gate.get("/").is(200).text(), "own");
+    gate.logs(" --limit-rate \"fast\"");
+    gate.logs(" --client-limit-rate \"fast\"");
+}
+
+/// V25.
+#[test]
+fn passes_are_told_apart_in_the_lists() {
+    let dir = Temp::new();
+    let log = dir.file("access.log");
+    let silent = App::script(|scgi| {
+        scgi.all();
+    });
+    let first = redirecting("/inner".into());
+    let last = App::script(|scgi| {
+        scgi.all();
+        scgi.send("Status: 404\r\nContent-Length: 3\r\n\r\nown");
+    });
+    let lists = [
+        "$upstream_status",
+        "$upstream_addr",
+        "$upstream_connect_time",
+        "$upstream_header_time",
+        "$upstream_response_time",
+        "$upstream_response_length",
+        "$upstream_bytes_sent",
+        "$upstream_bytes_received",
+    ];
+    let (format, to) = (format!("t {}", lists.join("|")), format!("{log} t"));
+    let last_address = last.addr();
+    let args = [
+        "--log-format",
+        &format,
+        "--access-log",
+        &to,
+        "--location",
+        "/",
+        "--pass",
+        "g",
+        "--location",
+        "/inner",
+        "--pass",
+        &last_address,
+        // Nor does an answer of our own add a try.
+        "--intercept-errors",
+        "on",
+        "--error-page",
+        "404 =200 /text",
+        "--location",
+        "/text",
+        "--return",
+        "200 instead",
+    ];
+    let gate = Gate::start(
+        group_of(&[&silent, &first])
+            .into_iter()
+            .chain(args.map(str::to_owned)),
+    );
+    assert_eq!(gate.get("/").is(200).text(), "instead");
+    gate.stop();
+    let text = std::fs::read_to_string(log).expect("the access log");
+    let found: Vec<&str> = text.trim_end().split('|').collect();
+    assert_eq!(found[0], "502, 503 : 404");
+    let (a, b) = (silent.addr(), first.addr());
+    assert_eq!(found[1], format!("{a}, {b} : {last_address}"));
+    for (name, list) in lists.iter().zip(&found) {
+        let passes: Vec<usize> = list.split(" : ").map(|p| p.split(", ").count()).collect();
+        assert_eq!(passes, [2, 1], "{name}: {list}");
+    }
+}
+
+/// V17: the points of a try are all counted from its beginning, so that one is not before another.
+#[test]
+fn times_of_a_try_begin_with_its_connection() {
+    let dir = Temp::new();
+    let (log, path) = (dir.file("access.log"), dir.file("full"));
+    let listener = UnixListener::bind(&path).expect("bind");
+    // SAFETY: listen() on a listening socket only changes its backlog.
+    let rc = unsafe { libc::listen(std::os::fd::AsRawFd::as_raw_fd(&listener), 0) };
+    assert_eq!(rc, 0);
+    let waiting = crate::tries::fill(&path);
+    let gate = Gate::start([
+        "--pass",
+        &format!("unix:{path}"),
+        "--log-format",
+        "t $upstream_connect_time $upstream_header_time $upstream_response_time",
+        "--access-log",
+        &format!("{log} t"),
+    ]);
+    let mut client = gate.client();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    gate.has_read_everything();
+    // Long enough to show in the log, if the points were counted otherwise.
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    drop(waiting);
+    loop {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        if stream.read(&mut [0; 4096]).expect("a request, or the end") > 0 {
+            let answer = b"Status: 200\r\nContent-Length: 2\r\n\r\nok";
+            stream.write_all(answer).expect("write");
+            break;
+        }
+    }
+    assert_eq!(client.response().is(200).text(), "ok");
+    gate.stop();
+    let text = std::fs::read_to_string(log).expect("the access log");
+    // Others had no try.
+    let line = text.lines().find(|line| !line.starts_with('-'));
+    let times: Vec<f64> = line
+        .expect("a line with times")
+        .split_whitespace()
+        .map(|t| t.parse().expect("a time"))
+        .collect();
+    assert!(times.len() == 3 && times.is_sorted(), "{text}");
+}
+
+/// The last of the phases: what the log says of a body.
+#[test]
+fn the_log_tells_what_follows_from_a_body_that_breaks_off() {
+    let app = App::script(|scgi| {
+        scgi.all();
+        scgi.send("Status: 200\r\nContent-Length: 10\r\n\r\nhalf.");
+    });
+    let other = App::echo();
+    let servers = [(app.addr(), ""), (other.addr(), "backup")];
+    let gate = gate(&servers, &[]);
+    let mut client = gate.client();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(client.try_response("GET").is_err());
+    let line = gate.logs(&format!("server {}: ", app.addr()));
+    let end = "response body cut short: 5 bytes are missing; the client's response ends there";
+    assert!(line.ends_with(end), "{line}");
 }

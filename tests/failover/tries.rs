@@ -287,7 +287,7 @@ fn a_full_listen_queue_moves_anything_on() {
 }
 
 /// Connects until the queue of the listener takes no more.
-fn fill(path: &str) -> Vec<socket2::Socket> {
+pub fn fill(path: &str) -> Vec<socket2::Socket> {
     let mut waiting = Vec::new();
     loop {
         let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)

@@ -25,7 +25,8 @@ pub const FLAGS: &[Flag] = &[
             * `max_fails=N`: so many failures within `fail_timeout` make it count as failed; 1 unless given, 0 for never.\n\
             * `fail_timeout=TIME`: how far back failures are counted, and for how long a failed server is left out; 10s \
             unless given, 0 for never.\n\
-            * `slow_start=TIME`: over how long its weight grows back after a failure; at once unless given.\n\
+            * `slow_start=TIME`: over how long its weight grows back after it had failed; at once unless given. Only with \
+            round_robin and least_conn.\n\
             * `backup`: used only while none of the others can be. Not together with ip_hash, hash and random.\n\
             * `down`: not used, but keeps its place in hashes.\n\
             * `resolve`: looks the name up again every `--resolve-interval` and on HUP. The name may then be unknown at \
@@ -66,7 +67,8 @@ pub const FLAGS: &[Flag] = &[
         manual: "Keeps a client with its server as long as that can be used.\n\n\
             * `cookie NAME`: by a cookie that the gateway sets. `expires=TIME`, `path=PATH`, `domain=NAME`, `httponly` and \
             `secure` may follow.\n\
-            * `route VARIABLE`: by the first of these variables that is not empty, as in `route $cookie_r $arg_r`.\n\n\
+            * `route VARIABLE`: by the first of these variables that is not empty, as in `route $cookie_r $arg_r`; only servers \
+            with a `route` can be so named.\n\n\
             A server is known by its `route`, and where it has none by a name made from its address.",
         role: Role::Set(|s, v| push(&mut s.group_rules, sticky(v))),
         ..BASE

@@ -96,21 +96,23 @@ fn rule(spec: &GroupSpec, before: &[GroupSpec], groups: &mut [Group], remarks: &
 
 /// What a server asks for must go together with its group (N35).
 fn check_server(spec: &UpstreamSpec, group: &Group, remarks: &mut Remarks) {
-    let method = match group.balance {
-        Balance::IpHash => Some("ip_hash"),
-        Balance::Hash { .. } => Some("hash"),
-        Balance::Random { .. } => Some("random"),
-        _ => None,
+    let (method, places) = match group.balance {
+        Balance::RoundRobin | Balance::LeastConn => ("", false),
+        Balance::IpHash => ("ip_hash", true),
+        Balance::Hash { .. } => ("hash", true),
+        Balance::Random { .. } => ("random", true),
+        Balance::ByRequests | Balance::ByTraffic | Balance::ByBusyness => {
+            (group.balance.name(), false)
+        }
     };
-    if let Some(method) = method {
-        if spec.server.backup {
-            let why = format!("backup does not go together with --balance {method}");
-            remarks.error(complain("upstream", Some(&spec.raw), &why));
-        }
-        if !spec.server.slow_start.is_zero() {
-            let why = format!("slow_start has no effect with --balance {method}");
-            remarks.warn(complain("upstream", Some(&spec.raw), &why));
-        }
+    if places && spec.server.backup {
+        let why = format!("backup does not go together with --balance {method}");
+        remarks.error(complain("upstream", Some(&spec.raw), &why));
+    }
+    if !method.is_empty() && !spec.server.slow_start.is_zero() {
+        // N47: it works for the two others only.
+        let why = format!("slow_start has no effect with --balance {method}");
+        remarks.warn(complain("upstream", Some(&spec.raw), &why));
     }
     if group.servers.iter().all(|server| server.backup) {
         remarks.error(format!(

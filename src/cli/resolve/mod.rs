@@ -67,6 +67,7 @@ pub fn resolve(tree: &Tree, demo_socket: &Path, remarks: &mut Remarks) -> Config
     };
     resolver.check_demo();
     resolver.warn_of_repeated_conditions();
+    let asks_upstream = resolver.asks_upstream();
     let servers: Vec<Server> = tree
         .servers
         .iter()
@@ -82,6 +83,7 @@ pub fn resolve(tree: &Tree, demo_socket: &Path, remarks: &mut Remarks) -> Config
         servers,
         groups,
         maps: http.maps.clone(),
+        asks_upstream,
     }
 }
 
@@ -108,6 +110,16 @@ impl<'a> Resolver<'a> {
             self.remarks
                 .error(complain("demo", None, "does not go together with --pass"));
         }
+    }
+
+    /// Whether a variable tells of what servers have answered. Some text may look like one and be none, which does no harm.
+    fn asks_upstream(&self) -> bool {
+        let asks = |said: &Said| {
+            let text = said.value.raw.to_ascii_lowercase();
+            text.contains("$upstream_") || text.contains("${upstream_")
+        };
+        let mut scopes = self.scopes().into_iter();
+        scopes.any(|scope| scope.said.iter().any(asks))
     }
 
     /// N1: a word that stands twice changes nothing, but someone may have meant another.

@@ -355,6 +355,19 @@ fn a_backup_needs_a_method_that_knows_it() {
             )]
         );
     }
+    for method in ["byrequests", "bytraffic", "bybusyness"] {
+        let balance = format!("g {method}");
+        let slow = ["--upstream", "g unix:/a slow_start=1s"];
+        let backup = ["--upstream", "g unix:/b backup"];
+        let rest = ["--balance", &balance, "--pass=g"];
+        let (_, warnings) = ok(&[&slow[..], &backup, &rest].concat());
+        assert_eq!(
+            warnings,
+            vec![format!(
+                "--upstream 'g unix:/a slow_start=1s': slow_start has no effect with --balance {method}"
+            )]
+        );
+    }
     config(&[
         "--upstream",
         "g unix:/a",

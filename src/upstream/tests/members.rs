@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
+use super::super::leaving::Watch;
+use super::orders::bell;
 use super::*;
 
 type Answer = Result<Vec<SocketAddr>, LookupError>;
@@ -110,7 +112,15 @@ fn an_address_that_has_left_is_told_apart() {
     let picked: Vec<Picked> = std::iter::from_fn(|| run.next(None, t)).collect();
     zone.set("app.test", &["10.0.0.2:7"]);
     upstreams.names().round(&upstreams, false);
-    let left: Vec<bool> = picked.iter().map(Picked::has_left).collect();
+    let (bells, watches): (Vec<_>, Vec<_>) = picked
+        .iter()
+        .map(|picked| {
+            let (sever, cut) = bell();
+            (cut, picked.watch(Duration::ZERO, sever))
+        })
+        .unzip();
+    bells[1].recv_timeout(LIMIT).unwrap();
+    let left: Vec<bool> = watches.iter().map(Watch::has_severed).collect();
     assert_eq!(left, [false, true, false]);
 }
 
@@ -218,6 +228,25 @@ fn a_new_address_starts_slowly_if_it_shall() {
     assert!(count <= 1, "one percent: {count}");
     let grown = Instant::now() + secs(1000);
     assert_eq!(upstreams.state(TWO[1], grown), State::Up);
+}
+
+/// With `bytraffic` it would else get all requests until it has had as many bytes as the others since the start.
+#[test]
+fn a_new_address_has_no_traffic_to_make_up_for() {
+    let (upstreams, zone) = two(Balance::ByTraffic);
+    let t = Instant::now();
+    for address in ["unix:/a", TWO[0], TWO[1]] {
+        upstreams.at(address, t, |picked| picked.account(200, 0, 1000, secs(0)));
+    }
+    zone.set("app.test", &[TWO[0], TWO[1], "10.0.0.3:7"]);
+    upstreams.names().round(&upstreams, false);
+    let next = || {
+        let picked = upstreams.first(t).unwrap();
+        picked.account(200, 0, 10, secs(0));
+        picked.address().to_string()
+    };
+    let four: Vec<String> = std::iter::repeat_with(next).take(4).collect();
+    assert_eq!(four, ["unix:/a", TWO[0], TWO[1], "10.0.0.3:7"]);
 }
 
 #[test]
