@@ -78,7 +78,8 @@ impl Script<'_> {
         self.begun_sending = true;
         let begin = Instant::now();
         let mut incoming = Incoming::new(self.shared.memory, plan.scgi, desk.large)?;
-        let result = self.ask(&line.connection, plan, &mut incoming, desk);
+        let mut bytes = 0;
+        let result = self.ask(&line.connection, plan, &mut incoming, desk, &mut bytes);
         desk.large = incoming.is_large();
         if let Some(attempt) = self.tries.last_mut() {
             attempt.response_time = Some(begin.elapsed());
@@ -108,7 +109,7 @@ impl Script<'_> {
                 if let Some(attempt) = self.tries.last_mut() {
                     attempt.status = fault.status();
                 }
-                server.account(0, 0, incoming.received, begin.elapsed());
+                server.account(0, bytes, incoming.received, begin.elapsed());
                 Err(fault)
             }
         }
@@ -167,10 +168,12 @@ impl Script<'_> {
         plan: &Plan,
         incoming: &mut Incoming,
         desk: &Desk,
+        bytes: &mut u64,
     ) -> Result<(Sent, Head), Fault> {
         let (start, block) = plan.params;
         let params = desk.request.get(start..).unwrap_or_default();
         let sent = self.send(to, plan, params, incoming)?;
+        *bytes = sent.bytes;
         if let Some(attempt) = self.tries.last_mut() {
             attempt.bytes_sent = sent.bytes;
         }
