@@ -17,17 +17,19 @@ use crate::ops::vars::ConnInfo;
 
 /// The client of a request, where that is another than the peer of its connection. Port 0: the field named none.
 pub fn real_client(conn: &ConnInfo, settings: &RealIp, request: &Request) -> Option<SocketAddr> {
-    let peer = conn.remote.map(|addr| addr.ip().to_canonical());
-    if !settings.from.iter().any(|who| who.is(peer)) {
-        return None;
-    }
     match &settings.header {
+        _ if !is_believed(conn, settings) => None,
         RealIpHeader::ProxyProtocol => conn.proxy.as_deref().copied(),
         RealIpHeader::Field(name) => {
             let value = request.fields_named(name).last()?;
             address(list(value).last()?)
         }
     }
+}
+
+fn is_believed(conn: &ConnInfo, settings: &RealIp) -> bool {
+    let peer = conn.remote.map(|addr| addr.ip().to_canonical());
+    settings.from.iter().any(|who| who.is(peer))
 }
 
 /// `192.0.2.1`, `192.0.2.1:4711`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:4711`.
@@ -59,10 +61,27 @@ impl Conn {
         let listen = &config.listens[self.listen];
         let server = config.servers.get(listen.names.find(request.host()));
         let settings = server.and_then(|server| server.real_ip.as_ref());
-        let client = settings.and_then(|settings| real_client(&self.own, settings, request));
-        if let Some(client) = client {
+        self.speak_of(settings.and_then(|settings| real_client(&self.own, settings, request)));
+    }
+
+    /// A request begins: until its head is there, or if that is refused, the client is whom the PROXY protocol named, where the
+    /// default server believes it, and else the peer.
+    pub(super) fn introduce(&mut self, hub: &Hub) {
+        let settings = self.server(hub).real_ip.as_ref();
+        let by_head = |settings: &&RealIp| {
+            settings.header == RealIpHeader::ProxyProtocol && is_believed(&self.own, settings)
+        };
+        let client = settings.filter(by_head).and(self.own.proxy);
+        self.speak_of(client);
+    }
+
+    /// From now on the client is this one, or else the peer.
+    fn speak_of(&mut self, client: Option<SocketAddr>) {
+        if client.is_none() {
+            self.info = Arc::clone(&self.own);
+        } else if self.info.remote != client {
             let mut info = (*self.own).clone();
-            info.remote = Some(client);
+            info.remote = client;
             self.info = Arc::new(info);
         }
     }

@@ -1,7 +1,6 @@
 //! A connection's input: reads, and uses what has come as far as the phase takes it.
 
 use std::io;
-use std::sync::Arc;
 
 use super::conn::{Conn, Fate, Hub, Phase};
 use super::intake::{self, HeadStep};
@@ -143,7 +142,7 @@ impl Conn {
                 Phase::Preface => return at,
                 Phase::Idle => {
                     self.phase = Phase::Head;
-                    self.info = Arc::clone(&self.own);
+                    self.introduce(hub);
                     self.scanned = 0;
                     self.started = hub.now;
                     let wait = self.server(hub).client_header_timeout;

@@ -115,7 +115,7 @@ impl Stats {
         self.connections.add(1);
     }
 
-    /// A request has begun: its head is complete, or was refused.
+    /// A request has begun: its head is complete, or was refused, or never came as a whole.
     pub fn request(&self) {
         self.requests.add(1);
     }

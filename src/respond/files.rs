@@ -235,6 +235,10 @@ fn look_for_index(way: Way, place: &Place) -> io::Result<Found> {
             Found::Directory => forbidden("its index is a directory"),
             found => found,
         }),
+        // The alias of an exact location such as `= /`: a file, whatever the path ends in.
+        Err(e) if e.raw_os_error() == Some(libc::ENOTDIR) && place.rest.is_empty() => {
+            judge(sys::open_content(&place.base)?, place.name())
+        }
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             sys::open_directory_beneath(way, &place.base, &place.rest)?;
             Ok(forbidden("a directory without index"))

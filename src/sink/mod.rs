@@ -187,7 +187,8 @@ impl Sink {
         let after = inner.after.take();
         match inner.ended.take() {
             None => {}
-            Some(0) => self.stats.unanswered(),
+            // Of a response at least the head goes out, or there was none for the client.
+            Some(status) if status == 0 || inner.sent == 0 => self.stats.unanswered(),
             Some(status) => self.stats.response(status, inner.sent),
         }
         let ended = Ended {
@@ -324,4 +325,44 @@ fn advance(first: &mut &[u8], second: &mut &[u8], count: usize) {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::stats::Totals;
+    use crate::respond::reply::Reply;
+    use std::os::unix::net::UnixStream;
+
+    /// What is counted of a reply to a client that has left before it, or after its first bytes.
+    fn counted(leaves: bool) -> Totals {
+        let (ours, client) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let memory: &'static Memory = Box::leak(Box::new(Memory::new(0)));
+        let stats: &'static Stats = Box::leak(Box::new(Stats::new(Instant::now())));
+        let notes = Arc::new(Notes::new(Box::new(|| {})));
+        let key = Key { slot: 0, serial: 1 };
+        let sink = Sink::new(ours.into(), key, notes, memory, stats);
+        sink.begin(Turn::Worker, false, false, false);
+        if leaves {
+            drop(client);
+            sink.cancel(Gone::Hangup);
+        }
+        sink.reply(&Reply::bytes(200, b"head".to_vec(), b"body".to_vec(), true));
+        sink.cancel(Gone::Hangup);
+        sink.finish(Ending {
+            then: Then::Keep,
+            status: 200,
+            after: None,
+        });
+        stats.totals()
+    }
+
+    #[test]
+    fn a_reply_that_nobody_was_there_for_is_none() {
+        let (late, early) = (counted(true), counted(false));
+        assert_eq!((late.responses[1], late.unanswered), (0, 1));
+        assert_eq!((early.responses[1], early.unanswered), (1, 0));
+        assert_eq!((late.sent, early.sent), (0, 8));
+    }
 }

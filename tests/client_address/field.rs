@@ -253,3 +253,74 @@ fn the_transport_stays_what_it_is() {
     assert_eq!(client.response().is(200).text(), CLIENT);
     gate.stop().clean();
 }
+
+/// The bytes of the client decide, and not those of the proxy, which are the same for all.
+#[test]
+fn ip_hash_places_the_client() {
+    let apps: Vec<App> = (0..4).map(|_| App::echo()).collect();
+    let mut args: Vec<String> = ["--real-ip-from", "127.0.0.1", "--balance", "g ip_hash"]
+        .map(str::to_owned)
+        .to_vec();
+    for app in &apps {
+        args.extend(["--upstream".to_owned(), format!("g {}", app.addr())]);
+    }
+    args.extend(["--pass".to_owned(), "g".to_owned()]);
+    let gate = Gate::start(args);
+    let place = |client: &str| {
+        let before: Vec<usize> = apps.iter().map(App::accepted).collect();
+        let mut connection = gate.client();
+        connection.send(request("/", &format!("X-Real-IP: {client}\r\n")));
+        connection.response().is(200);
+        let changed = |(app, before): (&App, &usize)| app.accepted() != *before;
+        apps.iter()
+            .zip(&before)
+            .position(changed)
+            .expect("a server")
+    };
+    let mut seen = [false; 4];
+    for network in 0..32 {
+        let here = place(&format!("203.0.{network}.7"));
+        // IPv4 clients are told apart by three bytes (N40).
+        assert_eq!(place(&format!("203.0.{network}.200")), here);
+        seen[here] = true;
+    }
+    assert!(seen.iter().filter(|seen| **seen).count() > 1, "{seen:?}");
+}
+
+/// Orders are taken from the client that an `--allow` names, not from whoever shares its proxy.
+#[test]
+fn orders_are_taken_from_the_client() {
+    let app = App::echo();
+    let gate = Gate::start([
+        "--real-ip-from",
+        "127.0.0.1",
+        "--upstream",
+        &format!("g {}", app.addr()),
+        "--location",
+        "/status",
+        "--status",
+        "writable",
+        "--allow",
+        CLIENT,
+        "--location",
+        "/",
+        "--pass",
+        "g",
+    ]);
+    let order = |fields: &str| {
+        let form = format!(
+            "group=g&server={}&action=drain",
+            app.addr().replace(':', "%3A").replace('/', "%2F")
+        );
+        let mut client = gate.client();
+        client.send(format!(
+            "POST /status HTTP/1.1\r\nHost: test\r\nAccept: application/json\r\n{fields}\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
+            form.len()
+        ));
+        client.response().status
+    };
+    assert_eq!(order(""), 403);
+    assert_eq!(order("X-Real-IP: 203.0.113.8\r\n"), 403);
+    assert_eq!(order(&format!("X-Real-IP: {CLIENT}\r\n")), 200);
+}

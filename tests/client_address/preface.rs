@@ -320,3 +320,40 @@ fn it_is_a_matter_of_the_listener() {
     assert_eq!(response.param("REMOTE_ADDR").as_deref(), Some(CLIENT));
     gate.stop().clean();
 }
+
+/// Also what is no request, or does not come to be one, is somebody's.
+#[test]
+fn refusals_are_logged_with_the_client() {
+    let logged = |from: &str| {
+        let dir = Temp::new();
+        let log = dir.file("access.log");
+        let behind = Behind::start([
+            "--real-ip-from",
+            from,
+            "--real-ip-header",
+            "proxy_protocol",
+            "--log-format",
+            "short $status $remote_addr",
+            "--access-log",
+            &format!("{log} short"),
+            "--return",
+            "200 ok",
+        ]);
+        let mut client = behind.client();
+        client.send(format!("{TEXT}nonsense\r\n\r\n"));
+        client.response().is(400);
+        let mut client = behind.client();
+        client.send(format!("{TEXT}GET / HTTP/1.1\r\nHost: test\r\n\r\nGET"));
+        client.response().is(200);
+        drop(client);
+        behind.gate.logs("it ended within a request head");
+        behind.gate.stop();
+        let log = std::fs::read_to_string(log).expect("the log");
+        let mut lines: Vec<String> = log.lines().map(str::to_owned).collect();
+        lines.sort_unstable();
+        lines
+    };
+    let of = |client: &str| ["200", "400", "400"].map(|status| format!("{status} {client}"));
+    assert_eq!(logged("127.0.0.1"), of(CLIENT));
+    assert_eq!(logged("192.0.2.1"), of("127.0.0.1"));
+}

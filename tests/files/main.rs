@@ -193,3 +193,26 @@ fn a_refusal_says_what_is_allowed_or_there() {
     let response = client.response().is(416);
     assert_eq!(response.field("content-range"), Some("bytes */1000"));
 }
+
+#[test]
+fn the_alias_of_an_exact_location_is_the_file_itself() {
+    let tree = tree();
+    let file = tree.file("www/f.txt");
+    let dir = tree.file("www/dir");
+    let gate = Gate::start(
+        [
+            ["--location", "= /", "--alias", &file],
+            ["--location", "= /deep/", "--alias", &file],
+            ["--location", "= /plain", "--alias", &file],
+            ["--location", "= /dir/", "--alias", &dir],
+        ]
+        .concat(),
+    );
+    for path in ["/", "/deep/", "/plain"] {
+        let response = gate.get(path).is(200);
+        assert_eq!(response.body.len(), 1000, "{path}");
+        assert_eq!(response.field("content-type"), Some("text/plain"));
+    }
+    assert_eq!(gate.get("/dir/").is(200).text(), "<p>dir\n");
+    assert_eq!(gate.get("/other").status, 404);
+}

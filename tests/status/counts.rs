@@ -247,3 +247,24 @@ fn pipelined_questions_are_all_answered_although_the_client_has_ended_its_side()
         assert_eq!(client.response().status, 200, "response {at}");
     }
 }
+
+/// What it was sent is traffic, whatever it makes of it.
+#[test]
+fn what_a_server_was_sent_is_counted_although_it_does_not_answer() {
+    let app = App::script(|scgi| {
+        scgi.all();
+    });
+    let gate = gate(&[&app], &READABLE);
+    gate.client().post("/", &[b'x'; 5000]).is(502);
+    let server = || json(&gate).get("groups").list()[0].get("servers").list()[0].clone();
+    until("the try to be over", || {
+        server().get("running").count() == 0
+    });
+    let server = server();
+    assert_eq!(
+        (server.get("requests").count(), server.get("fails").count()),
+        (1, 1)
+    );
+    let sent = server.get("bytes").get("sent").count();
+    assert!(sent > 5000, "{sent}");
+}
