@@ -3,11 +3,12 @@
 
 mod common;
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
-use common::{App, Gate, LIMIT, Rng, process};
+use common::{App, Gate, LIMIT, Rng, Temp, process};
 
 /// One good request, quickly served.
 #[track_caller]
@@ -399,4 +400,69 @@ fn random_bytes_are_refused() {
     assert_eq!(app.accepted(), 0);
     still_serves(&gate);
     gate.stop();
+}
+
+#[test]
+fn a_file_that_is_truncated_while_it_is_sent_makes_a_visible_cut() {
+    let temp = Temp::new();
+    let path = temp.write("big", "");
+    let file = File::options().write(true).open(&path).expect("the file");
+    // More than any socket takes at once.
+    let size = 256 << 20;
+    file.set_len(size).expect("a sparse file");
+    let gate = Gate::start(["--root", &temp.file("")]);
+    let mut client = gate.client();
+    client.send("GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
+    let head = client.head();
+    assert_eq!(head.field("content-length"), Some("268435456"));
+    file.set_len(0).expect("truncated");
+    let mut received = 0;
+    let result = client.try_body(&head, &mut |piece| received += piece.len() as u64);
+    assert!(result.is_err() && received < size, "{received} bytes");
+    gate.logs("a file that is being sent can not be read on");
+    gate.stop();
+}
+
+#[test]
+fn what_a_template_stores_stays_below_its_directory() {
+    let temp = Temp::new();
+    for dir in ["www", "out"] {
+        std::fs::create_dir(temp.file(dir)).expect("a directory");
+    }
+    std::os::unix::fs::symlink("../out", temp.file("www/link")).expect("a link");
+    let app = App::script(|scgi| {
+        scgi.request();
+        scgi.send("Content-Length: 2\r\n\r\nok");
+    });
+    let store = format!("{}$uri", temp.file("www"));
+    let gate = Gate::start(["--pass", &app.addr(), "--store", &store]);
+    for path in ["/link/x", "/dir/", "/dir/y"] {
+        assert_eq!(gate.get(path).is(200).text(), "ok");
+    }
+    assert!(!temp.path().join("out/x").exists(), "by way of a link");
+    assert!(!temp.path().join("www/dir").is_file(), "a directory's name");
+    let stored = std::fs::read(temp.file("www/dir/y")).expect("what is a file's");
+    assert_eq!(stored, b"ok");
+    gate.stop();
+}
+
+#[test]
+fn a_request_that_is_still_coming_at_the_end_is_in_the_access_log() {
+    let temp = Temp::new();
+    let app = App::echo();
+    let gate = Gate::start([
+        "--access-log",
+        &temp.file("log"),
+        "--shutdown-timeout",
+        "0",
+        "--pass",
+        &app.addr(),
+    ]);
+    let mut client = gate.client();
+    client.send("POST /half HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf");
+    gate.has_read_everything();
+    gate.stop();
+    let log = std::fs::read_to_string(temp.file("log")).expect("the log");
+    assert!(log.contains("\"POST /half HTTP/1.1\" 400"), "{log:?}");
+    assert_eq!(app.accepted(), 0);
 }

@@ -81,9 +81,14 @@ impl Chain {
             Some(Seg::Mem { bytes: last, .. }) if last.capacity() - last.len() >= bytes.len() => {
                 last.extend_from_slice(bytes);
             }
-            _ => {
-                // Room for more: a peer that sends byte by byte must not cost a segment for each.
-                let mut last = Vec::with_capacity(bytes.len().max(SEGMENT));
+            last => {
+                // Room for more: a peer that sends byte by byte must not cost a segment for each. But what stands between
+                // two runs of a file is alone there, and a request may ask for hundreds of them.
+                let room = match last {
+                    Some(Seg::File { .. }) => bytes.len(),
+                    _ => bytes.len().max(SEGMENT),
+                };
+                let mut last = Vec::with_capacity(room);
                 last.extend_from_slice(bytes);
                 self.memory.take(last.capacity());
                 self.in_memory += last.capacity();
@@ -327,6 +332,26 @@ mod tests {
         ));
         chain.consume(5);
         assert!(chain.is_empty() && chain.front().is_none());
+    }
+
+    #[test]
+    fn bytes_between_runs_of_a_file_take_no_more_room_than_they_need() {
+        let memory = memory();
+        let mut chain = Chain::new(memory);
+        chain.push(b"head");
+        let file = file_with(b"0123456789");
+        for from in [0, 4, 8] {
+            chain.push_file(&file, from, 1);
+            chain.push(b"part");
+        }
+        assert_eq!((chain.len(), memory.used()), (19, SEGMENT + 12));
+        let mut all = Vec::new();
+        chain.copy_to(&mut all).unwrap();
+        assert_eq!(all, b"head0part4part8part");
+        chain.consume(4);
+        chain.consume(1);
+        chain.consume(4);
+        assert_eq!(memory.used(), 8);
     }
 
     #[test]

@@ -71,7 +71,9 @@ impl Conn {
         let by_head = |settings: &&RealIp| {
             settings.header == RealIpHeader::ProxyProtocol && is_believed(&self.own, settings)
         };
-        let client = settings.filter(by_head).and(self.own.proxy);
+        let client = settings
+            .filter(by_head)
+            .and(self.own.proxy.as_deref().copied());
         self.speak_of(client);
     }
 

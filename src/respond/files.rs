@@ -2,7 +2,8 @@
 //!
 //! A path is followed below a directory and never leaves it (`crate::sys::open_beneath`): symbolic links that lead out are
 //! refused, absolute ones too. The directory is the whole of a root without variables. Of a template it is the text before
-//! the first variable, up to its last slash: whatever values the variables have, nothing above that is reached.
+//! the first variable, if a slash follows, else up to its last slash: of `/data/www$uri` it is `/data/www`, of `/data/$host` and
+//! of `/data/www-$host` it is `/data/`. Whatever values the variables have, nothing above that is reached.
 //!
 //! Only regular files are content. A directory has no listing: its `index.html` is served where the path ends in a slash.
 //! The calls here are short, but they ask the disk: a thread that must not wait for one should not make them.
@@ -122,7 +123,9 @@ impl Place {
             (parts.split_first(), root)
         {
             let mut place = Place::rendered(&root.dir, None, values)?;
-            place.append(&render(after, values));
+            let text = render(after, values);
+            place.append(&text);
+            place.index = text.ends_with(b"/");
             return Some(place);
         }
         if let Some(text) = template.literal() {
@@ -130,18 +133,21 @@ impl Place {
         }
         let text = render(parts, values);
         let fixed = match parts.first() {
-            Some(Part::Text(fixed)) => fixed.iter().rposition(|&b| b == b'/'),
+            Some(Part::Text(fixed)) if text.get(fixed.len()) == Some(&b'/') => Some(fixed.len()),
+            Some(Part::Text(fixed)) => fixed.iter().rposition(|&b| b == b'/').map(|at| at + 1),
             _ => None,
         };
-        match (fixed, text.first()) {
+        let mut place = match (fixed, text.first()) {
             (_, None) => None,
-            (Some(slash), _) => {
-                let (base, rest) = text.split_at_checked(slash + 1)?;
+            (Some(end), _) => {
+                let (base, rest) = text.split_at_checked(end)?;
                 Place::new(base, rest)
             }
             (None, Some(b'/')) => Place::new(b"/", &text),
             (None, Some(_)) => Place::new(b".", &text),
-        }
+        }?;
+        place.index = text.ends_with(b"/");
+        Some(place)
     }
 
     /// `None` for an empty base.

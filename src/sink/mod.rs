@@ -285,6 +285,7 @@ impl Sink {
                     _ => Flushed::More,
                 };
             }
+            let of_file = matches!(piece, Piece::File { .. });
             let result = match piece {
                 Piece::Mem(bytes) => {
                     let bytes = &bytes[..bytes.len().min(allowed)];
@@ -306,14 +307,25 @@ impl Sink {
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => return Flushed::Blocked,
                 Err(e) => {
-                    if e.kind() == std::io::ErrorKind::UnexpectedEof {
-                        log::error!("a file became shorter while it was sent: the response is cut");
+                    if of_file && !is_clients(e.kind()) {
+                        log::error!(
+                            "a file that is being sent can not be read on, the response is cut: {e}"
+                        );
                     }
                     self.break_off(inner, Gone::Hangup);
                 }
             }
         }
     }
+}
+
+/// Whether an error of sending is about the client's socket. Others are about the file: it was truncated, or its disk fails.
+fn is_clients(kind: std::io::ErrorKind) -> bool {
+    use std::io::ErrorKind::*;
+    matches!(
+        kind,
+        BrokenPipe | ConnectionReset | ConnectionAborted | NotConnected | TimedOut
+    )
 }
 
 /// Moves two slices on by `count` bytes.

@@ -188,7 +188,15 @@ fn a_template_that_begins_with_the_document_root_stays_below_it() {
         rendered("$document_root$uri", None),
         some("/", "srv/a/b", false)
     );
-    assert_eq!(rendered("/data$uri", None), some("/", "data/a/b", false));
+    assert_eq!(rendered("/data$uri", None), some("/data", "a/b", false));
+    assert_eq!(rendered("/data-$uri", None), some("/data-", "a/b", false));
+    assert_eq!(rendered("/x/da$host", None), some("/x/", "da..", false));
+    // What ends in a slash is a directory's, not the file's of the name before it.
+    assert_eq!(rendered("/data$uri/", None), some("/data", "a/b", true));
+    assert_eq!(
+        rendered("$document_root$uri/", Some(&fixed)),
+        some("/srv", "a/b", true)
+    );
     assert_eq!(rendered("/data/$uri", None), some("/data/", "a/b", false));
     assert_eq!(rendered("$arg_x", None), None);
 }
