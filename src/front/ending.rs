@@ -75,14 +75,10 @@ impl Front {
             self.connections()
         );
         for slot in 0..self.slots.len() {
-            self.with(slot, None, |conn, hub| {
+            self.with(slot, None, |conn, _| {
                 conn.sink.cancel(Gone::Stopping);
                 match conn.phase {
                     Phase::Busy { .. } if conn.sink.look().turn == Turn::Worker => Fate::Stay,
-                    Phase::Body(_) | Phase::Wait(..) => {
-                        conn.abandoned("--shutdown-timeout is over before the request began", hub);
-                        Fate::Close
-                    }
                     _ => Fate::Close,
                 }
             });
