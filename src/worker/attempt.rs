@@ -78,8 +78,7 @@ impl Script<'_> {
         self.begun_sending = true;
         let begin = Instant::now();
         let mut incoming = Incoming::new(self.shared.memory, plan.scgi, desk.large)?;
-        let mut bytes = 0;
-        let result = self.ask(&line.connection, plan, &mut incoming, desk, &mut bytes);
+        let result = self.ask(&line.connection, plan, &mut incoming, desk);
         desk.large = incoming.is_large();
         if let Some(attempt) = self.tries.last_mut() {
             attempt.response_time = Some(begin.elapsed());
@@ -109,7 +108,7 @@ impl Script<'_> {
                 if let Some(attempt) = self.tries.last_mut() {
                     attempt.status = fault.status();
                 }
-                server.account(0, bytes, incoming.received, begin.elapsed());
+                server.account(0, 0, incoming.received, begin.elapsed());
                 Err(fault)
             }
         }
@@ -168,12 +167,10 @@ impl Script<'_> {
         plan: &Plan,
         incoming: &mut Incoming,
         desk: &Desk,
-        bytes: &mut u64,
     ) -> Result<(Sent, Head), Fault> {
         let (start, block) = plan.params;
         let params = desk.request.get(start..).unwrap_or_default();
         let sent = self.send(to, plan, params, incoming)?;
-        *bytes = sent.bytes;
         if let Some(attempt) = self.tries.last_mut() {
             attempt.bytes_sent = sent.bytes;
         }
