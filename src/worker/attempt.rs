@@ -73,6 +73,7 @@ impl Script<'_> {
         desk: &mut Desk,
     ) -> Result<Heard, Fault> {
         self.begun_sending = false;
+        self.sent_bytes = 0;
         let connection = self.connect(plan, server)?;
         let line = self.attach(connection, plan, server)?;
         self.begun_sending = true;
@@ -83,6 +84,7 @@ impl Script<'_> {
         if let Some(attempt) = self.tries.last_mut() {
             attempt.response_time = Some(begin.elapsed());
             attempt.bytes_received = incoming.received;
+            attempt.bytes_sent = self.sent_bytes;
         }
         match result {
             Ok((sent, head)) => {
@@ -108,7 +110,7 @@ impl Script<'_> {
                 if let Some(attempt) = self.tries.last_mut() {
                     attempt.status = fault.status();
                 }
-                server.account(0, 0, incoming.received, begin.elapsed());
+                server.account(0, self.sent_bytes, incoming.received, begin.elapsed());
                 Err(fault)
             }
         }
@@ -171,9 +173,7 @@ impl Script<'_> {
         let (start, block) = plan.params;
         let params = desk.request.get(start..).unwrap_or_default();
         let sent = self.send(to, plan, params, incoming)?;
-        if let Some(attempt) = self.tries.last_mut() {
-            attempt.bytes_sent = sent.bytes;
-        }
+        self.sent_bytes = sent.bytes;
         match incoming.head(to, plan.scgi, block) {
             Err(Fault::NoHead {
                 received, block, ..

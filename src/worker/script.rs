@@ -31,6 +31,8 @@ pub(super) struct Script<'a> {
     pub(super) new_pass: bool,
     /// A connection stood in the current try: bytes of the request may have reached the server (N4).
     pub(super) begun_sending: bool,
+    /// Bytes of the request that the current try has sent.
+    pub(super) sent_bytes: u64,
     /// The group of the current pass, where it has one.
     pub(super) group: Option<&'static Group>,
     /// A field that belongs to the status that the course is refused with.
@@ -72,6 +74,7 @@ impl<'a> Script<'a> {
             tries: Vec::new(),
             new_pass: false,
             begun_sending: false,
+            sent_bytes: 0,
             group: None,
             refusal: None,
             body_gone: false,
