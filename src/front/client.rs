@@ -19,7 +19,7 @@ use crate::ops::vars::ConnInfo;
 pub fn real_client(conn: &ConnInfo, settings: &RealIp, request: &Request) -> Option<SocketAddr> {
     match &settings.header {
         _ if !is_believed(conn, settings) => None,
-        RealIpHeader::ProxyProtocol => conn.proxy,
+        RealIpHeader::ProxyProtocol => conn.proxy.as_deref().copied(),
         RealIpHeader::Field(name) => {
             let value = request.fields_named(name).last()?;
             address(list(value).last()?)
@@ -71,7 +71,9 @@ impl Conn {
         let by_head = |settings: &&RealIp| {
             settings.header == RealIpHeader::ProxyProtocol && is_believed(&self.own, settings)
         };
-        let client = settings.filter(by_head).and(self.own.proxy);
+        let client = settings
+            .filter(by_head)
+            .and(self.own.proxy.as_deref().copied());
         self.speak_of(client);
     }
 
@@ -96,7 +98,7 @@ impl Conn {
         };
         self.buf.drain(..used);
         self.phase = Phase::Idle;
-        Arc::make_mut(&mut self.own).proxy = client.map(plain);
+        Arc::make_mut(&mut self.own).proxy = client.map(plain).map(Box::new);
         self.info = Arc::clone(&self.own);
         Ok(true)
     }
@@ -121,7 +123,7 @@ mod tests {
         let conn = ConnInfo {
             id: 1,
             remote: peer.map(|peer| peer.parse().unwrap()),
-            proxy: Some(PROXY.parse().unwrap()),
+            proxy: Some(Box::new(PROXY.parse().unwrap())),
             local: Local::Inet("127.0.0.1:80".parse().unwrap()),
         };
         let settings = RealIp {

@@ -41,7 +41,8 @@ pub struct ConnInfo {
     /// The client. `None`: a Unix socket. Port 0: not known, for the field that named the client had none.
     pub remote: Option<SocketAddr>,
     /// The client as the head of the PROXY protocol names it.
-    pub proxy: Option<SocketAddr>,
+    /// Apart, for most connections have none, and an idle one shall be small.
+    pub proxy: Option<Box<SocketAddr>>,
     pub local: Local,
 }
 
@@ -197,7 +198,10 @@ impl Values for Facts<'_> {
             Var::ScriptName => put_some(out, self.split_path().map(|(script, _)| script)),
             Var::PathInfo => put_some(out, self.split_path().map(|(_, info)| info)),
             Var::Map(index) => self.put_map(*index, self, out),
-            Var::ProxyProtocolAddr => self.conn.proxy.is_some_and(|addr| put_ip(out, addr.ip())),
+            Var::ProxyProtocolAddr => {
+                let proxy = self.conn.proxy.as_ref();
+                proxy.is_some_and(|addr| put_ip(out, addr.ip()))
+            }
             // Spool files have no name, and without a cache this has no value.
             Var::RequestBodyFile | Var::UpstreamCacheStatus => false,
         }

@@ -168,7 +168,9 @@ fn the_ends_of_a_connection() {
     );
     assert_eq!(value(&f, "$proxy_protocol_addr"), "(unset)");
     let named = ConnInfo {
-        proxy: Some("[2001:db8::7]:4711".parse().expect("a test address")),
+        proxy: Some(Box::new(
+            "[2001:db8::7]:4711".parse().expect("a test address"),
+        )),
         ..inet("192.0.2.1:0", "127.0.0.1:80")
     };
     assert_eq!(
