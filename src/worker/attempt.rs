@@ -35,7 +35,7 @@ pub(super) struct Heard {
     pub(super) incoming: Incoming,
     pub(super) sent: Sent,
     pub(super) head: Head,
-    /// When the connection stood.
+    /// When the try began.
     pub(super) begin: Instant,
     /// The response is held against the server already, for its status.
     pub(super) counted: bool,
@@ -74,10 +74,11 @@ impl Script<'_> {
     ) -> Result<Heard, Fault> {
         self.begun_sending = false;
         self.sent_bytes = 0;
-        let connection = self.connect(plan, server)?;
+        // Times are those of the try (V17), as the client has to wait for all of it.
+        let begin = Instant::now();
+        let connection = self.connect(plan, server, begin)?;
         let line = self.attach(connection, plan, server)?;
         self.begun_sending = true;
-        let begin = Instant::now();
         let mut incoming = Incoming::new(self.shared.memory, plan.scgi, desk.large)?;
         let result = self.ask(&line.connection, plan, &mut incoming, desk);
         desk.large = incoming.is_large();
@@ -126,8 +127,12 @@ impl Script<'_> {
         }
     }
 
-    fn connect(&mut self, plan: &Plan, server: &Picked) -> Result<Connection, Fault> {
-        let start = Instant::now();
+    fn connect(
+        &mut self,
+        plan: &Plan,
+        server: &Picked,
+        begin: Instant,
+    ) -> Result<Connection, Fault> {
         if self.shared.keeps_tries {
             self.begin_try(&server.address().to_string());
         }
@@ -138,10 +143,10 @@ impl Script<'_> {
         let result = result.map_err(|fault| self.settle_fault(fault));
         if let Some(attempt) = self.tries.last_mut() {
             match &result {
-                Ok(_) => attempt.connect_time = Some(start.elapsed()),
+                Ok(_) => attempt.connect_time = Some(begin.elapsed()),
                 Err(fault) => {
                     attempt.status = fault.status();
-                    attempt.response_time = Some(start.elapsed());
+                    attempt.response_time = Some(begin.elapsed());
                 }
             }
         }
