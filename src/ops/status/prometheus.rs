@@ -238,7 +238,7 @@ fn put_servers(out: &mut Out, servers: &[Named<'_>]) {
         },
     );
     let name = "server_response_seconds";
-    let help = "From the connection to the server to the last byte of its response.";
+    let help = "From the choice of the server to the last byte of its response.";
     each(
         out,
         servers,
