@@ -231,3 +231,58 @@ fn what_a_field_can_not_hold_is_left_out_and_said_in_the_log() {
     gate.logs("--add-header X-A: control bytes; left out");
     assert_eq!(client.get("/a%20b").is(200).field("x-a"), Some("/a b"));
 }
+
+/// RFC 9110 5.3: a second one would make the message ambiguous.
+#[test]
+fn a_field_that_a_message_has_once_takes_the_place_of_the_other() {
+    let tree = Temp::new();
+    tree.write("a.txt", "text");
+    let app = app();
+    let (root, addr) = (tree.file(""), app.addr());
+    let gate = Gate::start([
+        "--add-header",
+        "Server $arg_s",
+        "--add-header",
+        "ETag '\"added\"'",
+        "--add-header",
+        "Content-Type text/added",
+        "--add-header",
+        "date now",
+        "--add-header",
+        "Last-Modified never",
+        "--add-header",
+        "Location /added",
+        "--location",
+        "/",
+        "--root",
+        &root,
+        "--location",
+        "/200",
+        "--pass",
+        &addr,
+        "--location",
+        "/say",
+        "--return",
+        "200 x",
+        "--location",
+        "/gone",
+        "--return",
+        "301 /x",
+    ]);
+    let mut client = gate.client();
+    for path in ["/a.txt", "/200", "/say", "/gone"] {
+        let response = client.get(&format!("{path}?s=me"));
+        for (name, value) in [
+            ("server", "me"),
+            ("etag", "\"added\""),
+            ("content-type", "text/added"),
+            ("date", "now"),
+            ("last-modified", "never"),
+            ("location", "/added"),
+        ] {
+            assert_eq!(response.head.all(name), [value], "{path}: {name}");
+        }
+    }
+    // Where it is left out, all is as without it.
+    assert_eq!(client.get("/say").head.all("server"), ["scgate"]);
+}
