@@ -427,9 +427,9 @@ fn drop_line(name: &[u8], before: usize, lines: &mut Vec<u8>) {
 
 /// Values inside a URI: what variables hold decoded is encoded again, so that a `?` in a file's name is not taken for the
 /// start of a query, nor a line end for the end of a field.
-struct Encoded<'a>(&'a dyn Values);
+struct Encoded<'f, 'a>(&'f Facts<'a>);
 
-impl Values for Encoded<'_> {
+impl Values for Encoded<'_, '_> {
     fn put(&self, var: &Var, out: &mut Vec<u8>) -> bool {
         match var {
             Var::Uri
@@ -443,6 +443,8 @@ impl Values for Encoded<'_> {
                 uri::encode(&value, out);
                 set
             }
+            // Values are looked up as they are, and results stand in the URI.
+            Var::Map(index) => self.0.put_map(*index, self.0, self, out),
             other => self.0.put(other, out),
         }
     }

@@ -153,3 +153,43 @@ fn it_stands_in_logs_fields_error_pages_and_redirects() {
     drop(client);
     logged(gate, &["/go second odd", "/say/ first good"]);
 }
+
+/// What a map takes from the path is encoded like the path itself, where a URI is made of it.
+#[test]
+fn a_path_through_a_map_stays_a_path() {
+    let app = App::echo();
+    let tree = Temp::new();
+    let gate = Gate::start([
+        "--map",
+        "$uri $p '/a b' '/found here' default $uri",
+        "--root",
+        &tree.file(""),
+        "--error-page",
+        "404 = /fetch$p",
+        "--location",
+        "/",
+        "--location",
+        "/fetch",
+        "--internal",
+        "--pass",
+        &app.addr(),
+        "--location",
+        "/go",
+        "--return",
+        "302 http://x$p",
+    ]);
+    let mut client = gate.client();
+    for (path, uri) in [
+        ("/x%3Fy%2541%23", "/fetch/x?y%41#"),
+        ("/a%20b", "/fetch/found here"),
+    ] {
+        let response = client.get(path).is(200);
+        assert_eq!(response.param("DOCUMENT_URI").as_deref(), Some(uri));
+        assert_eq!(response.param("QUERY_STRING").as_deref(), Some(""));
+    }
+    let response = client.get("/go/%C3%A9%20%3F%25").is(302);
+    assert_eq!(
+        response.field("location"),
+        Some("http://x/go/%C3%A9%20%3F%25")
+    );
+}

@@ -155,6 +155,31 @@ fn a_server_answers_before_its_locations() {
     assert!(matches!(ask("c", "/x"), Err(Broken::Nothing)));
 }
 
+/// The decoded path is the one thing that can hold a line end; a query can not, and fields can not.
+#[test]
+fn no_value_splits_the_response() {
+    let map = "$uri $mapped default $uri";
+    for (answer, status) in [
+        ("301 http://x$uri", 301),
+        ("302 $uri", 302),
+        ("301 http://x$document_uri", 301),
+        ("301 /$arg_a", 301),
+        ("301 http://x$mapped", 301),
+    ] {
+        let gate = Gate::start(["--map", map, "--location", "/", "--return", answer]);
+        let mut client = gate.client();
+        let response = client
+            .get("/a%0d%0aSet-Cookie:%20b=1%0d%0a%0d%0a<p>?a=%0d%0aX:y")
+            .is(status);
+        assert_eq!(response.field("set-cookie"), None, "{answer}");
+        let location = response.field("location").expect("a location");
+        assert!(location.bytes().all(|b| b > b' ' && b < 0x7f), "{location}");
+        client.get("/").is(status);
+    }
+    let gate = gate("200 $uri");
+    assert_eq!(gate.get("/a%0d%0aX:y").is(200).text(), "/a\r\nX:y");
+}
+
 #[test]
 fn types_and_pages_are_as_asked_for() {
     let gate = Gate::start([
