@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use super::head::is_named;
 use crate::config::content::{ErrorPage, PageStatus, Return};
 use crate::config::{Config, Content, Handler, Listen, Location, Match, Scgi, Server};
 use crate::http::request::Request;
@@ -62,12 +63,9 @@ impl Carried {
     /// Forgets all but cookies: the rest was about content that is not sent.
     pub fn keep_cookies(&mut self) {
         self.content_type = None;
-        let is_cookie = |line: &&[u8]| {
-            let name = line.split(|&b| b == b':').next().unwrap_or_default();
-            name.eq_ignore_ascii_case(b"set-cookie")
-        };
         let lines = self.lines.split_inclusive(|&b| b == b'\n');
-        self.lines = lines.filter(is_cookie).flatten().copied().collect();
+        let cookies = lines.filter(|line| is_named(line, b"set-cookie"));
+        self.lines = cookies.flatten().copied().collect();
     }
 
     /// Adds a line. Name and value are clean.

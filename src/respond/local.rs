@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use super::course::{Action, Course, Target};
 use super::files::{self, Found};
-use super::head::{Ask, is_bodyless, own};
+use super::head::{Ask, is_bodyless, is_named, is_single, own};
 use super::page::{Page, wants_json};
 use super::reply::{Answer, Manner, Reply, file_reply};
 use crate::config::content::{AddHeader, ErrorPage, PageStatus, PageTarget, Return};
@@ -406,17 +406,30 @@ pub fn added_lines(added: &[AddHeader], status: u16, values: &dyn Values, lines:
                 log::warn!("--add-header {}: control bytes; left out", header.name);
             }
             lines.truncate(start);
-        } else {
-            lines.extend_from_slice(b"\r\n");
+            continue;
+        }
+        lines.extend_from_slice(b"\r\n");
+        if is_single(header.name.as_bytes()) {
+            drop_line(header.name.as_bytes(), start, lines);
         }
     }
 }
 
+/// Takes the lines of a name out of the first `before` bytes.
+fn drop_line(name: &[u8], before: usize, lines: &mut Vec<u8>) {
+    let last = lines.split_off(before);
+    let kept = lines
+        .split_inclusive(|&b| b == b'\n')
+        .filter(|line| !is_named(line, name));
+    *lines = kept.flatten().copied().collect();
+    lines.extend(last);
+}
+
 /// Values inside a URI: what variables hold decoded is encoded again, so that a `?` in a file's name is not taken for the
 /// start of a query, nor a line end for the end of a field.
-struct Encoded<'a>(&'a dyn Values);
+struct Encoded<'f, 'a>(&'f Facts<'a>);
 
-impl Values for Encoded<'_> {
+impl Values for Encoded<'_, '_> {
     fn put(&self, var: &Var, out: &mut Vec<u8>) -> bool {
         match var {
             Var::Uri
@@ -430,6 +443,8 @@ impl Values for Encoded<'_> {
                 uri::encode(&value, out);
                 set
             }
+            // Values are looked up as they are, and results stand in the URI.
+            Var::Map(index) => self.0.put_map(*index, self.0, self, out),
             other => self.0.put(other, out),
         }
     }

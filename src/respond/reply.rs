@@ -58,8 +58,8 @@ pub struct Manner<'a> {
     pub default_type: &'a str,
     /// The Content-Type that an application gave, in place of what the file's name says.
     pub content_type: Option<&'a [u8]>,
-    /// Whole lines, `Name: value\r\n`, to be added to whatever is sent. Clean, and none of those that are written here: Server,
-    /// Date, Content-Type, Content-Length, Content-Range, Accept-Ranges, ETag, Last-Modified, Connection.
+    /// Whole lines, `Name: value\r\n`, to be added to whatever is sent. Clean, and not about lengths, ranges or the connection.
+    /// Of fields that a message has once they take the place of what is written here.
     pub extra: &'a [u8],
     /// The file stands in for something else, an error page or the body of an application's response, and this is its status.
     /// Any method gets it then; conditions and ranges are heard only where it is 200, and only of GET and HEAD.

@@ -17,6 +17,7 @@ impl Sink {
         inner.attention = attention;
         inner.pace = None;
         inner.sent = 0;
+        inner.whole = None;
     }
 
     /// Front: how things stand.
@@ -82,6 +83,8 @@ impl Sink {
     pub fn reply(&self, reply: &Reply) -> Flushed {
         let mut inner = lock(&self.inner);
         let more = reply.file.is_some();
+        let body: u64 = reply.body.iter().map(Part::len).sum();
+        inner.whole = Some(inner.sent + inner.chain.len() + reply.head.len() as u64 + body);
         inner.progress = Instant::now();
         let (mut first, mut second): (&[u8], &[u8]) = (&reply.head, &[]);
         let mut rest = reply.body.as_slice();
@@ -126,5 +129,47 @@ impl Sink {
         let socket = socket2::SockRef::from(&self.socket);
         // Where it fails the peer sees an ordinary close: nothing better can be done.
         let _ = socket.set_linger(Some(Duration::ZERO));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::buffer::memory::Memory;
+    use crate::ops::stats::Stats;
+    use crate::sink::{Ended, Ending, Key, Notes, Then};
+    use std::os::unix::net::UnixStream;
+    use std::sync::{Arc, Mutex};
+
+    /// What the log is told about a reply whose client leaves before the exchange has ended.
+    fn told(takes_all: bool) -> Ended {
+        let (ours, client) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let memory: &'static Memory = Box::leak(Box::new(Memory::new(0)));
+        let stats: &'static Stats = Box::leak(Box::new(Stats::new(Instant::now())));
+        let notes = Arc::new(Notes::new(Box::new(|| {})));
+        let key = Key { slot: 0, serial: 1 };
+        let sink = Sink::new(ours.into(), key, notes, memory, stats);
+        sink.begin(Turn::Worker, false, false, false);
+        if !takes_all {
+            drop(client);
+        }
+        sink.reply(&Reply::bytes(200, b"head".to_vec(), b"body".to_vec(), true));
+        sink.cancel(Gone::Hangup);
+        let seen: Arc<Mutex<Option<Ended>>> = Arc::default();
+        let slot = Arc::clone(&seen);
+        sink.finish(Ending {
+            then: Then::Keep,
+            status: 200,
+            after: Some(Box::new(move |ended| *slot.lock().unwrap() = Some(ended))),
+        });
+        seen.lock().unwrap().take().expect("the end is told")
+    }
+
+    #[test]
+    fn a_client_that_has_all_may_leave_before_the_exchange_ends() {
+        let ended = told(true);
+        assert_eq!((ended.sent, ended.complete), (8, true));
+        assert!(!told(false).complete);
     }
 }

@@ -92,6 +92,8 @@ struct Inner {
     progress: Instant,
     pace: Option<Pace>,
     sent: u64,
+    /// How many bytes there will be in all, where that is known before the end: a client that has them may leave.
+    whole: Option<u64>,
     /// The status of the exchange that has ended and is not counted yet.
     ended: Option<u16>,
     after: Option<After>,
@@ -162,6 +164,7 @@ impl Sink {
                 progress: Instant::now(),
                 pace: None,
                 sent: 0,
+                whole: None,
                 ended: None,
                 after: None,
             }),

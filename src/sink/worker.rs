@@ -221,7 +221,7 @@ impl Sink {
                 Then::Close => sys::shutdown_write(self.socket.as_fd()),
                 Then::Reset => note = true,
             }
-            let complete = inner.gone.is_none();
+            let complete = inner.gone.is_none() || inner.whole == Some(inner.sent);
             self.report(inner, complete);
         } else {
             drop(inner);

@@ -1,6 +1,6 @@
 //! `--internal-redirect`: a local URI in Location is answered inside the gateway (RFC 3875 6.2.2, S21, Z22).
 
-use crate::common::Gate;
+use crate::common::{App, Gate};
 use crate::{Answers, app, asks};
 
 const ANSWERS: Answers = &[
@@ -44,7 +44,7 @@ const ANSWERS: Answers = &[
     ),
 ];
 
-fn gate(args: &[&str]) -> (crate::common::App, Gate) {
+fn gate(args: &[&str]) -> (App, Gate) {
     let app = app(ANSWERS);
     let addr = app.addr();
     let all = ["--location", "/", "--pass", &addr];
@@ -187,6 +187,41 @@ fn a_target_that_is_none_is_404_and_a_loop_500() {
     client.get("/loop").is(500);
     gate.logs("redirect to \"/loop\": more than 10 redirects");
     assert_eq!(app.accepted(), 12);
+}
+
+/// S18: all kinds together.
+#[test]
+fn there_is_one_budget_for_every_kind() {
+    let app = App::script(|scgi| {
+        let (request, _) = scgi.all();
+        let path = request.get("DOCUMENT_URI");
+        let left: u32 = path.trim_start_matches('/').parse().expect("a number");
+        let field = ["Location", "X-Accel-Redirect"][left as usize % 2];
+        scgi.send(match left.checked_sub(1) {
+            Some(next) => format!("{field}: /{next}\r\n\r\n"),
+            None => "Status: 404 No\r\n\r\n".into(),
+        });
+    });
+    let pass = ["--pass", &app.addr(), "--intercept-errors", "on"];
+    let page = [
+        "--error-page",
+        "404 /page",
+        "--location",
+        "/page",
+        "--return",
+        "200 page",
+    ];
+    let gate = Gate::start(["--location", "/"].iter().chain(&pass).chain(&page));
+    assert_eq!(gate.get("/9").is(404).text(), "page");
+    // The page would be the eleventh.
+    assert!(
+        gate.get("/10")
+            .is(404)
+            .text()
+            .contains("<small>scgate</small>")
+    );
+    gate.logs("--error-page for 404: \"/page\": more than 10 redirects");
+    gate.get("/11").is(500);
 }
 
 #[test]

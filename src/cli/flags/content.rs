@@ -87,8 +87,8 @@ pub const FLAGS: &[Flag] = &[
         brief: "add a field to responses",
         manual: "Adds a field to responses of status 200, 201, 204, 206, 301, 302, 303, 304, 307 and 308; a third word `always` \
             adds it to all. The value may contain variables; where it comes out empty the field is left out. A level with at \
-            least one of them inherits none from outside. Fields about the connection and the length of a message cannot \
-            be set.",
+            least one of them inherits none from outside. Of fields that a response has but once, such as Server and ETag, it \
+            takes the place. Fields about the connection and the length of a message cannot be set.",
         role: Role::Set(|s, v| push(&mut s.add_headers, add_header(v))),
         ..BASE
     },

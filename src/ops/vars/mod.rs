@@ -197,7 +197,7 @@ impl Values for Facts<'_> {
             Var::UpstreamHttp(name) => put_looked_up(out, self.upstream_fields, name),
             Var::ScriptName => put_some(out, self.split_path().map(|(script, _)| script)),
             Var::PathInfo => put_some(out, self.split_path().map(|(_, info)| info)),
-            Var::Map(index) => self.put_map(*index, self, out),
+            Var::Map(index) => self.put_map(*index, self, self, out),
             Var::ProxyProtocolAddr => {
                 let proxy = self.conn.proxy.as_ref();
                 proxy.is_some_and(|addr| put_ip(out, addr.ip()))

@@ -71,7 +71,7 @@ impl Values for Rootless<'_, '_> {
     fn put(&self, var: &Var, out: &mut Vec<u8>) -> bool {
         match var {
             Var::DocumentRoot | Var::RealpathRoot | Var::RequestFilename => false,
-            Var::Map(index) => self.0.put_map(*index, self, out),
+            Var::Map(index) => self.0.put_map(*index, self, self, out),
             other => self.0.put(other, out),
         }
     }

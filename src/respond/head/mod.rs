@@ -104,10 +104,10 @@ pub fn translate(
     out.reserve(head.size() + extras.lines.len() + OWN_ROOM);
     let reason = head.reason().filter(|_| status == head.status());
     write_status_line(status, reason, out);
-    write_server_and_date(head, settings, ask.date, out);
+    write_server_and_date(head, settings, ask.date, extras.lines, out);
     for (known, name, value) in head.known_fields() {
         let ours = extras.ranges && is_about_ranges(name);
-        if ours {
+        if ours || is_said(name, extras.lines) {
             continue;
         }
         write_field(
@@ -139,7 +139,7 @@ fn is_about_ranges(name: &[u8]) -> bool {
 }
 
 /// Writes the head of a response that the gateway makes itself, with a body of `body_len` bytes of `content_type`.
-/// `fields`, then the whole `lines`, go between; they must be clean, and none of those that are written here.
+/// `fields`, then the whole `lines`, go between; they must be clean, and not about framing or the connection.
 pub fn own(
     status: u16,
     content_type: Option<&[u8]>,
@@ -150,18 +150,54 @@ pub fn own(
 ) {
     out.reserve(OWN_ROOM + lines.len());
     write_status_line(status, None, out);
-    push_field(b"Server", SERVER, out);
-    push_field(b"Date", ask.date.as_bytes(), out);
-    if let Some(content_type) = content_type.filter(|_| !is_bodyless(status)) {
-        push_field(b"Content-Type", content_type, out);
-    }
-    for (name, value) in fields {
-        push_field(name.as_bytes(), value, out);
+    let content_type = content_type.filter(|_| !is_bodyless(status));
+    let usual = [
+        ("Server", Some(SERVER)),
+        ("Date", Some(ask.date.as_bytes())),
+        ("Content-Type", content_type),
+    ];
+    let usual = usual
+        .iter()
+        .filter_map(|(name, value)| Some((*name, (*value)?)));
+    for (name, value) in usual.chain(fields.iter().copied()) {
+        if !is_said(name.as_bytes(), lines) {
+            push_field(name.as_bytes(), value, out);
+        }
     }
     out.extend_from_slice(lines);
     write_framing(length_line(status, Announced::Length(body_len)), out);
     write_connection(ask.keep_alive, ask.minor_version, out);
     out.extend_from_slice(b"\r\n");
+}
+
+/// Fields that a message has but once (RFC 9110 5.3) and that `--add-header` may name all the same: what it says takes the place
+/// of what else would be said.
+pub fn is_single(name: &[u8]) -> bool {
+    let single: [&[u8]; 7] = [
+        b"server",
+        b"date",
+        b"content-type",
+        b"etag",
+        b"last-modified",
+        b"expires",
+        b"location",
+    ];
+    single.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// Whether `lines` say such a field.
+fn is_said(name: &[u8], lines: &[u8]) -> bool {
+    !lines.is_empty()
+        && is_single(name)
+        && lines
+            .split(|&b| b == b'\n')
+            .any(|line| is_named(line, name))
+}
+
+/// Whether a line is a field of this name.
+pub fn is_named(line: &[u8], name: &[u8]) -> bool {
+    let found = line.split(|&b| b == b':').next().unwrap_or_default();
+    found.eq_ignore_ascii_case(name)
 }
 
 /// What the gateway calls itself; no version, which would only serve attackers.
@@ -265,16 +301,24 @@ fn write_status_line(status: u16, reason: Option<&[u8]>, out: &mut Vec<u8>) {
 }
 
 /// Our own Server and Date, unless the application's go through (R24): they do when it sent them and they are not hidden.
-fn write_server_and_date(head: &Head, settings: &Scgi, date: &str, out: &mut Vec<u8>) {
+fn write_server_and_date(
+    head: &Head,
+    settings: &Scgi,
+    date: &str,
+    lines: &[u8],
+    out: &mut Vec<u8>,
+) {
     let (mut server, mut dated) = (false, false);
     for (known, _, _) in head.known_fields() {
         server |= known == Known::Server;
         dated |= known == Known::Date;
     }
-    if !server || is_hidden(&settings.hidden, b"server") {
+    server &= !is_hidden(&settings.hidden, b"server");
+    dated &= !is_hidden(&settings.hidden, b"date");
+    if !server && !is_said(b"server", lines) {
         push_field(b"Server", SERVER, out);
     }
-    if !dated || is_hidden(&settings.hidden, b"date") {
+    if !dated && !is_said(b"date", lines) {
         push_field(b"Date", date.as_bytes(), out);
     }
 }
