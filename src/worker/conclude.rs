@@ -258,13 +258,9 @@ impl Script<'_> {
     ) -> Result<Then, Fault> {
         let scgi = plan.scgi;
         let shape = self.head(&heard.head, scgi, windowed, desk);
-        let mut store = self.begin_store(&heard.head, &shape, scgi);
+        let store = self.begin_store(&heard.head, &shape, scgi);
+        // What may be stored has been protected since its pass began; what is not is the client's alone again.
         self.protect(scgi.ignore_client_abort || store.is_some());
-        if !scgi.ignore_client_abort && self.exchange.sink.gone().is_some() {
-            // It left before that: the connection has been ended, and what comes may look whole and is not.
-            store = None;
-            self.protect(false);
-        }
         let client = self.exchange.client();
         let (in_memory, in_file) = if store.is_some() {
             // What is stored does not wait for one of those who want it.
