@@ -4,6 +4,8 @@
 use std::net::IpAddr;
 use std::time::{Instant, SystemTime};
 
+use log::Level;
+
 use super::course::{Action, Course, Target};
 use super::files::{self, Found};
 use super::head::{Ask, is_bodyless, is_named, is_single, own};
@@ -107,6 +109,8 @@ impl<'a> Around<'a> {
         course: &mut Course,
         mut reason: Reason,
     ) -> Settled {
+        // Of the error that an error page is to stand for: should that not be had, it is told after all.
+        let mut original = None;
         loop {
             let status = match course.action {
                 Action::Scgi(scgi) => return Settled::Scgi(scgi),
@@ -130,8 +134,12 @@ impl<'a> Around<'a> {
             match course.error_page(status) {
                 Some(page) => match self.error_page(page, status, request, course) {
                     Some(reply) => return Settled::Reply(reply),
-                    None => reason = Reason::default(),
+                    None => original = Some(std::mem::take(&mut reason)),
                 },
+                None if course.original.is_some() => {
+                    let reason = original.unwrap_or(reason);
+                    return Settled::Reply(self.page(status, &reason, request, course));
+                }
                 None => return Settled::Reply(self.page(status, &reason, request, course)),
             }
         }
@@ -282,7 +290,11 @@ impl<'a> Around<'a> {
             Found::File(file) => self.file_reply(file, course.status, request, course),
             Found::Directory => Ok(self.slash(request, course)),
             Found::Status(status, why) => {
-                log::info!(
+                // Where somebody else is asked for what is not there, that is no news.
+                let expected = status == 404 && course.error_page(404).is_some();
+                let level = if expected { Level::Debug } else { Level::Info };
+                log::log!(
+                    level,
                     "connection {}, \"{}\": {}: {why}: {status}",
                     self.conn.id,
                     request.line().escape_ascii(),

@@ -42,6 +42,8 @@ pub(super) struct Heard {
     pub(super) line: Line,
     pub(super) incoming: Incoming,
     pub(super) sent: Sent,
+    /// Bytes of the request that were sent.
+    pub(super) sent_bytes: u64,
     pub(super) head: Head,
     /// When the try began.
     pub(super) begin: Instant,
@@ -54,7 +56,7 @@ impl Heard {
     pub(super) fn account(&self, server: &Picked) {
         server.account(
             self.head.status(),
-            self.sent.bytes,
+            self.sent_bytes,
             self.incoming.received,
             self.begin.elapsed(),
         );
@@ -109,6 +111,7 @@ impl Script<'_> {
                     line,
                     incoming,
                     sent,
+                    sent_bytes: self.sent_bytes,
                     head,
                     begin,
                     counted: false,
@@ -186,7 +189,6 @@ impl Script<'_> {
         let (start, block) = plan.params;
         let params = desk.request.get(start..).unwrap_or_default();
         let sent = self.send(to, plan, params, incoming)?;
-        self.sent_bytes = sent.bytes;
         match incoming.head(to, plan.scgi, block) {
             Err(Fault::NoHead {
                 received, block, ..
@@ -213,6 +215,7 @@ impl Script<'_> {
         };
         let timeout = self.exchange.client().body_timeout;
         let wanted = scgi.pass_request_body && !self.exchange.request.is_bodyless();
+        let count = &mut self.sent_bytes;
         match &mut self.exchange.body {
             Body::Stream { prefix, rest } if wanted => {
                 self.body_gone = true;
@@ -224,15 +227,15 @@ impl Script<'_> {
                     timeout,
                     space,
                 };
-                let result = send::stream(to, scgi, params, &mut source, incoming);
+                let result = send::stream(to, scgi, params, &mut source, (incoming, count));
                 self.shared.stats.received(before - *source.rest);
                 self.exchange.sink.body_taken();
                 result
             }
             Body::Held(chain) if wanted => {
-                send::held(to, scgi, params, Some(chain), incoming, space)
+                send::held(to, scgi, params, Some(chain), (incoming, count), space)
             }
-            _ => send::held(to, scgi, params, None, incoming, space),
+            _ => send::held(to, scgi, params, None, (incoming, count), space),
         }
     }
 }

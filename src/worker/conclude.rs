@@ -143,6 +143,8 @@ impl Script<'_> {
                 return None;
             }
         };
+        // Parts of the file are ours to serve, or not.
+        let status = if status == 206 { 200 } else { status };
         let status = self.exchange.course.status.or(Some(status));
         let date = desk.date(self.wall);
         let result = self.around(&date, |around, request, course| {
@@ -299,7 +301,7 @@ impl Script<'_> {
         let this = &*self;
         let (begin, sent, status, counted) = (
             heard.begin,
-            heard.sent.bytes,
+            heard.sent_bytes,
             heard.head.status(),
             heard.counted,
         );
@@ -409,6 +411,12 @@ impl Script<'_> {
         let settings = scgi.store.as_ref()?;
         let request = &self.exchange.request;
         if head.status() != 200 || request.method() != "GET" || !shape.buffering {
+            return None;
+        }
+        // A file has no Content-Encoding: nobody could read it.
+        let coded = head.field("content-encoding");
+        if coded.is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
+            log::info!("{}: --store: not kept, it is encoded", self.prefix(None));
             return None;
         }
         let location = self.exchange.course.location?;

@@ -54,8 +54,6 @@ pub struct Sent {
     pub cut: bool,
     /// The error that cut it, if it was one: the fault when no answer follows.
     pub error: Option<io::Error>,
-    /// Bytes sent in all.
-    pub bytes: u64,
 }
 
 /// Where bytes may wait meanwhile.
@@ -70,11 +68,14 @@ struct Sending<'a> {
     to: &'a Connection,
     settings: &'a Scgi,
     incoming: &'a mut Incoming,
+    /// Bytes sent so far; counts on whatever becomes of the sending.
+    count: &'a mut u64,
     space: Space<'a>,
     sent: Sent,
 }
 
-/// Sends the encoded parameters and a body that has been taken in.
+/// Sends the encoded parameters and a body that has been taken in. What the application says meanwhile goes to the one, the
+/// bytes that were sent are counted in the other of the pair.
 ///
 /// # Errors
 /// [`Fault::Timeout`] in phase Send, [`Fault::Spool`] when the body's temp file can not be read.
@@ -83,10 +84,10 @@ pub fn held(
     settings: &Scgi,
     params: &[u8],
     body: Option<&Chain>,
-    incoming: &mut Incoming,
+    (incoming, count): (&mut Incoming, &mut u64),
     space: Space<'_>,
 ) -> Result<Sent, Fault> {
-    let mut sending = Sending::new(to, settings, incoming, space);
+    let mut sending = Sending::new(to, settings, (incoming, count), space);
     sending.chain(params, body)?;
     Ok(sending.sent)
 }
@@ -100,9 +101,9 @@ pub fn stream(
     settings: &Scgi,
     params: &[u8],
     source: &mut Source<'_>,
-    incoming: &mut Incoming,
+    (incoming, count): (&mut Incoming, &mut u64),
 ) -> Result<Sent, Fault> {
-    let mut sending = Sending::new(to, settings, incoming, source.space);
+    let mut sending = Sending::new(to, settings, (incoming, count), source.space);
     if !sending.chain(params, Some(source.prefix))? {
         return Ok(sending.sent);
     }
@@ -150,13 +151,14 @@ impl<'a> Sending<'a> {
     fn new(
         to: &'a Connection,
         settings: &'a Scgi,
-        incoming: &'a mut Incoming,
+        (incoming, count): (&'a mut Incoming, &'a mut u64),
         space: Space<'a>,
     ) -> Sending<'a> {
         Sending {
             to,
             settings,
             incoming,
+            count,
             space,
             sent: Sent::default(),
         }
@@ -201,7 +203,7 @@ impl<'a> Sending<'a> {
             };
             match result {
                 Ok(count) => {
-                    self.sent.bytes += count as u64;
+                    *self.count += count as u64;
                     let head = count.min(first.len());
                     first = &first[head..];
                     second = &second[count - head..];
@@ -240,7 +242,7 @@ impl<'a> Sending<'a> {
             let share = usize::try_from(len).unwrap_or(usize::MAX).min(FILE_SHARE);
             match sys::sendfile(self.to.fd(), file, from, share) {
                 Ok(count) => {
-                    self.sent.bytes += count as u64;
+                    *self.count += count as u64;
                     from += count as u64;
                     len -= count as u64;
                 }

@@ -69,6 +69,11 @@ impl Script<'_> {
         let mut next = tour.run.next(tour.from, tour.began);
         while let Some(server) = next {
             tour.tries += 1;
+            if tour.tries > 1
+                && let Some(gone) = self.left()
+            {
+                return Err(Fault::Client(gone));
+            }
             let mut heard = match self.attempt(&plan, &server, desk) {
                 Ok(heard) => heard,
                 Err(fault) => {

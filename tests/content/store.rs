@@ -339,6 +339,8 @@ fn only_a_buffered_200_to_get_is_kept() {
         ("GET", "/un/x"),
         ("GET", "/off/x"),
         ("GET", "/own?X-Accel-Buffering:no"),
+        // A file could not say that it is encoded.
+        ("GET", "/gz?Content-Encoding:gzip"),
         ("GET", "/accel?X-Accel-Redirect:/off/y"),
     ] {
         asks(&mut client, method, target, "", b"");

@@ -5,7 +5,7 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::common::http::Broken;
-use crate::common::{App, Gate};
+use crate::common::{App, Gate, Temp};
 use crate::{answering, gate};
 
 #[test]
@@ -407,6 +407,7 @@ fn the_read_timeout_is_between_two_reads() {
 
 #[test]
 fn an_application_that_never_reads_the_body_is_504_after_the_send_timeout() {
+    let log = Temp::new();
     let (go, gone) = mpsc::channel::<()>();
     let gone = Mutex::new(gone);
     let app = App::tcp(move |scgi| {
@@ -420,9 +421,18 @@ fn an_application_that_never_reads_the_body_is_504_after_the_send_timeout() {
         "0",
         "--send-timeout",
         "500ms",
+        "--log-format",
+        "sent $upstream_bytes_sent",
+        "--access-log",
+        &format!("{} sent", log.file("log")),
     ]);
     gate.client().post("/", &vec![b'x'; 20_000_000]).is(504);
     drop(go);
+    gate.stop();
+    let text = std::fs::read_to_string(log.file("log")).expect("the log");
+    // What its socket took before it was given up is told all the same (V18).
+    let sent: u64 = text.trim().parse().expect("bytes");
+    assert!(sent > 1000 && sent < 20_000_000, "{sent}");
 }
 
 #[test]

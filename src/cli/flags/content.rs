@@ -167,7 +167,9 @@ pub const FLAGS: &[Flag] = &[
             `?format=prometheus` text for Prometheus.\n\n\
             With `writable` a POST may give orders about a server of a group: the form's `group` and `server` name it, and \
             its `action` is `drain`, after which only clients bound to the server reach it, `down`, after which none does, or \
-            `revive`. Only clients that an `--allow` names may do so: that no rule forbids it is not enough.",
+            `revive`. Only clients that an `--allow` names may do so: that no rule forbids it is not enough. Put such a location \
+            under a `--server` with a name, and let another be the default of its address: a foreign page whose name was made \
+            to lead here can then not give orders through the browser of a client that is let in.",
         role: Role::Set(|s, v| put(&mut s.status, status_page(v))),
         ..BASE
     },
