@@ -259,6 +259,20 @@ impl Gate {
         }
     }
 
+    /// Lets a client leave, and waits until the gateway has noticed: the end of a connection may reach the other side late
+    /// where the machine is busy.
+    #[track_caller]
+    pub fn sees_off(&self, client: Client) {
+        let port = client.local_port();
+        drop(client);
+        if let Some(port) = port {
+            until("the client's end to arrive", || {
+                !process::is_whole_with(port)
+            });
+        }
+        self.has_read_everything();
+    }
+
     /// One GET on a connection of its own.
     #[track_caller]
     pub fn get(&self, target: &str) -> Response {

@@ -143,6 +143,14 @@ impl Broken {
 }
 
 impl Client {
+    /// Our port of a connection over TCP.
+    pub fn local_port(&self) -> Option<u16> {
+        match &self.stream {
+            Stream::Tcp(stream) => stream.local_addr().ok().map(|addr| addr.port()),
+            Stream::Unix(_) => None,
+        }
+    }
+
     pub fn new(stream: Stream) -> Client {
         stream.set_limit(LIMIT);
         Client {

@@ -171,8 +171,7 @@ fn nobody_else_is_asked_for_a_client_that_has_left() {
     bad.wait_accepted(1);
     // An end that came together with the request could be of one side only.
     gate.has_read_everything();
-    drop(client);
-    gate.has_read_everything();
+    gate.sees_off(client);
     fail.open();
     let first = bad.addr();
     let lines = access_log(gate, &log);
@@ -202,8 +201,7 @@ fn a_protected_request_goes_on_without_its_client() {
     bad.wait_accepted(1);
     // An end that came together with the request could be of one side only.
     gate.has_read_everything();
-    drop(client);
-    gate.has_read_everything();
+    gate.sees_off(client);
     fail.open();
     done.wait();
     gate.stop();

@@ -215,8 +215,7 @@ fn a_server_is_told_the_end_of_a_response_that_nobody_hears() {
     client.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
     assert!(!client.some().is_empty());
     client.stream().set_reset_on_close();
-    drop(client);
-    gate.has_read_everything();
+    gate.sees_off(client);
     latch.open();
     until("the server's response to be counted", || {
         let status = json(&gate);
