@@ -16,7 +16,7 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -44,12 +44,12 @@ pub struct Store {
 }
 
 impl Store {
-    /// Begins a file that will stand at `place` with `mode` (as of chmod(2)). Directories that are missing below the base are
-    /// made, with the same mode and the right to search wherever it grants reading (S6), and all rights for the owner, who has
+    /// Begins a file that will stand at `place` with `mode` (as of chmod(2)). Directories that are missing are made, with the
+    /// same mode and the right to search wherever it grants reading (S6), and all rights for the owner, who has
     /// to write there.
     ///
     /// # Errors
-    /// With the path: the base is missing or the place leads out of it, the place is a directory's, no right to write, disk full.
+    /// With the path: the place leads out of its base, the place is a directory's, no right to write, disk full.
     pub fn begin(place: &Place, mode: u32) -> io::Result<Store> {
         Store::begin_by(sys::way(), place, mode)
     }
@@ -63,7 +63,14 @@ impl Store {
     fn open(way: Way, place: &Place, mode: u32) -> io::Result<Store> {
         let (base, dirs, name) = target(place)?;
         let dir_mode = mode | (mode & 0o444) >> 2 | 0o700;
-        let dir = sys::make_directories_beneath(way, &base, dirs, dir_mode)?;
+        let make = || sys::make_directories_beneath(way, &base, dirs, dir_mode);
+        let dir = match make() {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                make_base(&base, dir_mode)?;
+                make()?
+            }
+            other => other?,
+        };
         let (file, temp) = match sys::unnamed_file_in(dir.as_fd()) {
             Ok(file) if sys::can_link() => (file, None),
             _ => {
@@ -129,6 +136,22 @@ impl Drop for Store {
     }
 }
 
+/// Makes what is missing of the base itself, which is the operator's word (S5).
+fn make_base(base: &Path, mode: u32) -> io::Result<()> {
+    if base.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = base.parent().filter(|p| !p.as_os_str().is_empty()) {
+        make_base(parent, mode)?;
+    }
+    match std::fs::create_dir(base) {
+        // The umask had its say.
+        Ok(()) => std::fs::set_permissions(base, Permissions::from_mode(mode)),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(e) => Err(e),
+    }
+}
+
 /// The base, the directories below it, and the name of the file.
 fn target(place: &Place) -> io::Result<(PathBuf, &[u8], &[u8])> {
     if place.index {
@@ -176,7 +199,7 @@ fn named<T>(make: impl Fn(&CString) -> io::Result<T>) -> io::Result<(T, CString)
 }
 
 /// The error with the path it is about.
-fn at(path: &std::path::Path, error: &io::Error) -> io::Error {
+fn at(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 

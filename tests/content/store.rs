@@ -133,6 +133,68 @@ fn what_is_missing_is_fetched_kept_and_served_from_the_disk() {
     );
 }
 
+/// With a template, for the path before the redirect has a variable, too.
+#[test]
+fn a_template_says_where_as_well() {
+    let (dir, app) = (Temp::new(), telling());
+    let root = dir.file("www");
+    std::fs::create_dir(&root).expect("a directory");
+    for store in [
+        format!("{root}$original_uri"),
+        "$document_root$original_uri".to_owned(),
+    ] {
+        let gate = Gate::start([
+            "--root",
+            &root,
+            "--location",
+            "/",
+            "--error-page",
+            "404 = /fetch$uri",
+            "--location",
+            "/fetch",
+            "--internal",
+            "--pass",
+            &app.addr(),
+            "--store",
+            &store,
+        ]);
+        let name = format!("x{}/y z", store.len());
+        let target = format!("/{}", name.replace(' ', "%20"));
+        let before = app.accepted();
+        for _ in 0..2 {
+            assert_eq!(
+                gate.get(&target).is(200).text(),
+                format!("told /fetch/{name}")
+            );
+        }
+        assert_eq!(
+            (app.accepted(), read(&dir, &name)),
+            (before + 1, format!("told /fetch/{name}"))
+        );
+    }
+    // The application's own location can keep what it answers, too; an empty value keeps nothing.
+    let gate = Gate::start([
+        "--pass",
+        &app.addr(),
+        "--store",
+        &format!("{root}/by/$arg_name"),
+        "--root",
+        &root,
+    ]);
+    gate.get("/q?name=n").is(200);
+    assert_eq!(read(&dir, "by/n"), "told /q");
+    let gate = Gate::start([
+        "--map",
+        "$arg_name $place '' '' default /nowhere",
+        "--pass",
+        &app.addr(),
+        "--store",
+        "$place",
+    ]);
+    gate.get("/q").is(200);
+    gate.stop().clean();
+}
+
 #[test]
 fn names_are_kept_as_they_are() {
     let (dir, app) = (Temp::new(), telling());
@@ -192,6 +254,44 @@ fn rights_are_as_asked_for_whatever_the_umask() {
             (directory, directory),
             "{access:?}"
         );
+    }
+}
+
+#[test]
+fn directories_are_made_from_the_base_on() {
+    let (dir, app) = (Temp::new(), telling());
+    for store in [
+        dir.file("new/$arg_n"),
+        dir.file("deep/er/base/x$uri"),
+        dir.file("one"),
+    ] {
+        let gate = Gate::start([
+            "--pass",
+            &app.addr(),
+            "--store",
+            &store,
+            "--store-access",
+            "all:r",
+        ]);
+        gate.get("/y/z?n=a/b").is(200);
+        gate.stop().clean();
+    }
+    let root = dir.file("root/dir");
+    let gate = Gate::start(["--pass", &app.addr(), "--root", &root, "--store", "on"]);
+    gate.get("/f").is(200);
+    assert_eq!(
+        files(dir.path()),
+        ["deep/er/base/x/y/z", "new/a/b", "one", "root/dir/f"]
+    );
+    for (name, mode) in [
+        ("deep", 0o705),
+        ("deep/er/base", 0o705),
+        ("new", 0o705),
+        ("new/a", 0o705),
+        ("root", 0o700),
+    ] {
+        let meta = std::fs::metadata(dir.file(name)).expect("it is there");
+        assert_eq!(meta.permissions().mode() & 0o7777, mode, "{name}");
     }
 }
 

@@ -206,13 +206,22 @@ fn nothing_is_stored_outside_of_the_base() {
             let result = store(way, &place(&base, rest), "new");
             assert!(result.is_err(), "{way:?} {rest:?}");
         }
-        assert!(store(way, &place(&tree.at("none"), "f"), "new").is_err());
+        assert!(store(way, &place(&tree.at("in/file"), "f"), "new").is_err());
         let outside: Vec<_> = tree
             .list()
             .into_iter()
             .filter(|name| !name.starts_with("in/"))
             .collect();
         assert_eq!(outside, ["in", "out", "out/kept"]);
+    }
+}
+
+#[test]
+fn a_base_that_is_missing_is_made() {
+    for way in WAYS {
+        let tree = Scratch::new();
+        store(way, &place(&tree.at("a/b"), "c/f"), "new").expect("stored");
+        assert_eq!(tree.list(), ["a", "a/b", "a/b/c", "a/b/c/f"]);
     }
 }
 
