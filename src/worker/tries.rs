@@ -36,7 +36,11 @@ impl Script<'_> {
     /// Asks the servers of the location's group in turn, until one has answered or no other may be tried.
     pub(super) fn pass(&mut self, scgi: &'static Scgi, desk: &mut Desk) -> Result<Passed, Fault> {
         self.protect(scgi.ignore_client_abort);
-        if let Some(gone) = self.left() {
+        let gone = self.left();
+        // What is to be stored is fetched for others, too (S9).
+        let stores = scgi.store.is_some() && self.exchange.request.method() == "GET";
+        self.protect(scgi.ignore_client_abort || stores);
+        if let Some(gone) = gone {
             // It left while the request was queued: an application that forks for each connection is spared one.
             let fault = Fault::Client(gone);
             self.blame(&fault, None, "");

@@ -54,6 +54,64 @@ fn a_response_that_is_cut_or_of_wrong_length_is_not_kept() {
     }
 }
 
+/// S9: the transfer goes on to its end.
+#[test]
+fn a_client_that_leaves_does_not_matter() {
+    const SIZE: usize = 6_000_000;
+    for more in [&[][..], &["--max-temp-file-size", "0"]] {
+        let (go, wait) = mpsc::channel::<()>();
+        let wait = Mutex::new(wait);
+        let app = App::script(move |scgi| {
+            let request = scgi.request();
+            if request.uri() == "/early" {
+                let _ = wait.lock().expect("lock").recv();
+            }
+            scgi.send(format!("Content-Length: {SIZE}\r\n\r\n"));
+            scgi.send(vec![b'x'; SIZE / 2]);
+            if request.uri() == "/middle" {
+                let _ = wait.lock().expect("lock").recv();
+            }
+            scgi.send(vec![b'x'; SIZE / 2]);
+        });
+        let dir = Temp::new();
+        let gate = recipe(&dir, &app, more);
+        let ask = |name: &str| {
+            let mut client = gate.client();
+            client.send(format!("GET /{name} HTTP/1.1\r\nHost: test\r\n\r\n"));
+            client
+        };
+        // Before the head, within the body, and without ever having taken much of it.
+        let client = ask("early");
+        app.wait_accepted(1);
+        drop(client);
+        gate.has_read_everything();
+        go.send(()).expect("the application waits");
+        let mut client = ask("middle");
+        client.head();
+        drop(client);
+        gate.has_read_everything();
+        go.send(()).expect("the application waits");
+        let mut client = ask("slow");
+        client.head();
+        drop(client);
+        for name in ["early", "middle", "slow"] {
+            let path = dir.path().join("www").join(name);
+            until(&format!("{name} to be kept"), || path.exists());
+            assert_eq!(
+                path.metadata().expect("it is there").len(),
+                SIZE as u64,
+                "{name} {more:?}"
+            );
+        }
+        assert_eq!(app.accepted(), 3);
+        // Nobody fetches what is there.
+        assert_eq!(gate.get("/middle").is(200).body.len(), SIZE);
+        assert_eq!(app.accepted(), 3);
+        gate.stop();
+        assert_eq!(files(dir.path()), ["www/early", "www/middle", "www/slow"]);
+    }
+}
+
 #[test]
 fn a_place_that_can_not_be_had_harms_no_response() {
     let dir = Temp::new();
