@@ -255,7 +255,10 @@ impl Script<'_> {
         let store = self.begin_store(&heard.head, &shape, scgi);
         self.protect(scgi.ignore_client_abort || store.is_some());
         let client = self.exchange.client();
-        let (in_memory, in_file) = if shape.buffering {
+        let (in_memory, in_file) = if store.is_some() {
+            // What is stored does not wait for one of those who want it.
+            (scgi.busy_buffers_size, u64::MAX)
+        } else if shape.buffering {
             (scgi.busy_buffers_size, scgi.max_temp_file_size)
         } else {
             (scgi.buffer_size, 0)

@@ -112,6 +112,24 @@ fn a_client_that_leaves_does_not_matter() {
     }
 }
 
+/// Nor one that stays and takes nothing: no limit of what may wait for it holds here.
+#[test]
+fn a_client_that_takes_nothing_does_not_matter() {
+    const SIZE: usize = 9_000_000;
+    let app = App::script(|scgi| {
+        scgi.all();
+        scgi.send(format!("Content-Length: {SIZE}\r\n\r\n"));
+        scgi.send(vec![b'x'; SIZE]);
+    });
+    let dir = Temp::new();
+    let gate = recipe(&dir, &app, &["--max-temp-file-size", "0"]);
+    let mut client = gate.client();
+    client.send("GET /a HTTP/1.1\r\nHost: test\r\n\r\n");
+    until("the file to be kept", || dir.path().join("www/a").exists());
+    let head = client.head();
+    assert_eq!(client.body(&head, &mut |_| {}), SIZE as u64);
+}
+
 #[test]
 fn a_place_that_can_not_be_had_harms_no_response() {
     let dir = Temp::new();
