@@ -201,10 +201,13 @@ fn so_it_does_with_a_body_that_was_passed_on_as_it_came() {
     ];
     let gate = gate(&first, &second, &args);
     for path in ["/accel", "/error"] {
+        let before = first.accepted();
         let mut client = gate.client();
         client.send(format!(
             "POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: 6\r\n\r\n"
         ));
+        // It has begun before the body has come.
+        first.wait_accepted(before + 1);
         client.send("abcdef");
         let response = client.response().is(200);
         assert_eq!(
