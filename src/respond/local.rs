@@ -107,6 +107,8 @@ impl<'a> Around<'a> {
         course: &mut Course,
         mut reason: Reason,
     ) -> Settled {
+        // What belongs to the error that a page is wanted for.
+        let mut first = None;
         loop {
             let status = match course.action {
                 Action::Scgi(scgi) => return Settled::Scgi(scgi),
@@ -130,9 +132,13 @@ impl<'a> Around<'a> {
             match course.error_page(status) {
                 Some(page) => match self.error_page(page, status, request, course) {
                     Some(reply) => return Settled::Reply(reply),
-                    None => reason = Reason::default(),
+                    None => first = Some(std::mem::take(&mut reason)),
                 },
-                None => return Settled::Reply(self.page(status, &reason, request, course)),
+                None => {
+                    let first = first.filter(|_| course.original.is_some());
+                    let reason = first.unwrap_or(reason);
+                    return Settled::Reply(self.page(status, &reason, request, course));
+                }
             }
         }
     }
