@@ -109,8 +109,8 @@ impl<'a> Around<'a> {
         course: &mut Course,
         mut reason: Reason,
     ) -> Settled {
-        // Of the error that an error page is to stand for: should that not be had, it is told after all.
-        let mut original = None;
+        // What belongs to the error that a page is wanted for.
+        let mut first = None;
         loop {
             let status = match course.action {
                 Action::Scgi(scgi) => return Settled::Scgi(scgi),
@@ -134,13 +134,13 @@ impl<'a> Around<'a> {
             match course.error_page(status) {
                 Some(page) => match self.error_page(page, status, request, course) {
                     Some(reply) => return Settled::Reply(reply),
-                    None => original = Some(std::mem::take(&mut reason)),
+                    None => first = Some(std::mem::take(&mut reason)),
                 },
-                None if course.original.is_some() => {
-                    let reason = original.unwrap_or(reason);
+                None => {
+                    let first = first.filter(|_| course.original.is_some());
+                    let reason = first.unwrap_or(reason);
                     return Settled::Reply(self.page(status, &reason, request, course));
                 }
-                None => return Settled::Reply(self.page(status, &reason, request, course)),
             }
         }
     }

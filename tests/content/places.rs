@@ -178,6 +178,31 @@ fn tree() -> Temp {
     tree
 }
 
+/// Whatever a directory is called, its name can not end the field, nor be taken for another.
+#[test]
+fn an_odd_name_of_a_directory_is_encoded_in_its_redirect() {
+    let tree = tree();
+    for name in ["a\r\nX-A: b", "c\\d", "e?f#g%20", "\u{e9} \u{7f}"] {
+        std::fs::create_dir(tree.path().join("data").join(name)).expect("a directory");
+    }
+    let root = tree.file("data");
+    let gate = Gate::start(["--location", "/", "--root", &root]);
+    let mut client = gate.client();
+    for (target, location) in [
+        ("/a%0D%0AX-A:%20b", "/a%0D%0AX-A:%20b/"),
+        ("/c%5Cd", "/c%5Cd/"),
+        ("/c\\d?q=\\", "/c%5Cd/?q=\\"),
+        ("/e%3Ff%23g%2520", "/e%3Ff%23g%2520/"),
+        ("/%C3%A9%20%7F", "/%C3%A9%20%7F/"),
+    ] {
+        let response = client.get(target).is(301);
+        assert_eq!(
+            (response.field("location"), response.field("x-a")),
+            (Some(location), None)
+        );
+    }
+}
+
 #[test]
 fn an_alias_stands_for_the_location() {
     let tree = tree();

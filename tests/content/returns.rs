@@ -97,6 +97,22 @@ fn a_redirect_names_the_place() {
     }
 }
 
+#[test]
+fn a_405_says_what_is_allowed() {
+    let response = gate("405").get("/").is(405);
+    assert!(response.field("allow").is_some_and(|v| v.contains("GET")));
+}
+
+/// What a URI can not hold does not become a Location.
+#[test]
+fn a_control_byte_makes_no_redirect() {
+    let gate = gate("302 http://x/$http_x_to");
+    let mut client = gate.client();
+    let response = asks(&mut client, "GET", "/", "X-To: a\tb\r\n", b"").is(500);
+    assert_eq!(response.field("location"), None);
+    gate.logs("redirect to \"http://x/a\\tb\": control bytes");
+}
+
 /// 444: not a byte, and the connection ends.
 #[test]
 fn silence_is_an_answer() {

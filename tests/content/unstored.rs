@@ -1,6 +1,7 @@
 //! What is not stored, and what becomes of the response then.
 
 use std::os::unix::fs::symlink;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::mpsc;
 
@@ -215,6 +216,15 @@ fn a_disk_that_fills_up_harms_no_response() {
     assert_eq!(files(dir.path()), [""; 0]);
 }
 
+/// A directory that goes with its test.
+struct Removed(PathBuf);
+
+impl Drop for Removed {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
 /// S8: the file is written where it will stand, so that no rename crosses file systems.
 #[test]
 fn spools_may_lie_on_another_file_system() {
@@ -227,13 +237,14 @@ fn spools_may_lie_on_another_file_system() {
     }
     let temp = shm.join(format!("scgate-test.{}", std::process::id()));
     std::fs::create_dir(&temp).expect("a directory");
+    let temp = Removed(temp);
     let app = App::script(|scgi| {
         scgi.all();
         scgi.send("Content-Length: 3000000\r\n\r\n");
         scgi.send(vec![b'x'; 3_000_000]);
     });
     let dir = Temp::new();
-    let path = temp.display().to_string();
+    let path = temp.0.display().to_string();
     let gate = recipe(&dir, &app, &["--temp-path", &path, "--buffers", "2 4k"]);
     // A slow client makes the response spill there, too.
     let mut client = gate.client();
@@ -243,9 +254,7 @@ fn spools_may_lie_on_another_file_system() {
     assert_eq!(client.body(&head, &mut |_| {}), 3_000_000);
     drop(client);
     gate.stop().clean();
-    let left = files(&temp);
-    std::fs::remove_dir_all(&temp).expect("it can be removed");
-    assert_eq!(left, [""; 0]);
+    assert_eq!(files(&temp.0), [""; 0]);
     assert_eq!(files(dir.path()), ["www/a"]);
 }
 

@@ -269,49 +269,6 @@ fn the_first_page_that_names_a_code_is_taken() {
     }
 }
 
-#[test]
-fn a_level_with_a_page_inherits_none() {
-    let dir = tree();
-    let none = format!("unix:{}", dir.file("none.sock"));
-    let say = ["--location", "/say", "--return", "200 x"];
-    let outer = ["--error-page", "404 502 =210 /say", "--server", "a"];
-    let rest = [
-        "--location",
-        "/own/",
-        "--error-page",
-        "404 =212 /say",
-        "--location",
-        "/own/dead",
-        "--error-page",
-        "404 =212 /say",
-        "--pass",
-        &none,
-        "--location",
-        "/dead",
-        "--pass",
-        &none,
-        "--server",
-        "b",
-        "--error-page",
-        "404 =211 /say",
-    ];
-    let dead = ["--location", "/dead", "--pass", &none, "--location", "/"];
-    let args: Vec<&str> = [&outer[..], &["--location", "/"], &say, &rest, &dead, &say].concat();
-    let gate = Gate::start(&args);
-    for (host, path, status) in [
-        ("a", "/x", 210),
-        ("a", "/dead", 210),
-        ("a", "/own/x", 212),
-        ("a", "/own/dead", 502),
-        ("b", "/x", 211),
-        ("b", "/dead", 502),
-    ] {
-        let mut client = gate.client();
-        client.send(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n"));
-        assert_eq!(client.response().status, status, "{host} {path}");
-    }
-}
-
 /// A page that is missing does not make a 502 a 404.
 #[test]
 fn without_the_page_the_error_stays_what_it_was() {
@@ -338,6 +295,21 @@ fn without_the_page_the_error_stays_what_it_was() {
     // With a status of the target's own, that is it.
     let gate = gate(&tree, &app, &["502 = /none/page"]);
     gate.get("/dead/x").is(404);
+}
+
+/// With what belongs to it.
+#[test]
+fn without_the_page_the_error_keeps_its_fields_and_its_cause() {
+    let (tree, app) = (tree(), app(ANSWERS));
+    for target in ["/none/page", "/shut/page"] {
+        let gate = gate(&tree, &app, &[&format!("405 416 502 {target}")]);
+        let past = "Range: bytes=99-\r\n";
+        let response = asks(&mut gate.client(), "GET", "/files/a.txt", past, b"").is(416);
+        assert_eq!(response.field("content-range"), Some("bytes */9"));
+        let response = asks(&mut gate.client(), "PUT", "/files/a.txt", "", b"").is(405);
+        assert_eq!(response.field("allow"), Some("GET, HEAD"));
+        assert!(gate.get("/dead/x").is(502).text().contains("ENOENT"));
+    }
 }
 
 #[test]
@@ -470,29 +442,4 @@ fn errors_of_files_have_pages() {
             assert_eq!(response.field("content-range"), None);
         }
     }
-}
-
-#[test]
-fn the_settings_of_the_page_s_location_hold() {
-    let tree = tree();
-    let root = tree.file("");
-    let gate = Gate::start([
-        "--error-page",
-        "404 /404.html",
-        "--add-header",
-        "X-Where outside always",
-        "--location",
-        "/",
-        "--location",
-        "= /404.html",
-        "--root",
-        &root,
-        "--add-header",
-        "X-Where page-$status always",
-        "--location",
-        "@x",
-        "--return",
-        "200",
-    ]);
-    assert_eq!(gate.get("/x").is(404).head.all("x-where"), ["page-404"]);
 }

@@ -303,6 +303,49 @@ fn a_body_that_is_too_large_is_not_read_for_its_page() {
     assert_eq!(app.accepted(), 2);
 }
 
+/// Who waits for a word before it sends its body gets it where the body will be read, and only there.
+#[test]
+fn a_client_that_expects_a_word_gets_it_for_a_fallback() {
+    let app = app(&[]);
+    let shut = [
+        "--location",
+        "/shut",
+        "--deny",
+        "all",
+        "--location",
+        "/kept",
+    ];
+    let kept = [
+        "--deny",
+        "all",
+        "--error-page",
+        "403 = @app",
+        "--location",
+        "@app",
+    ];
+    let addr = app.addr();
+    let args = [&shut[..], &kept, &["--pass", &addr]].concat();
+    let gate = gate(&app, &args);
+    let ask = |path: &str| {
+        let head = "Host: test\r\nContent-Length: 5\r\nExpect: 100-continue\r\n";
+        let mut client = gate.client();
+        client.send(format!("POST {path} HTTP/1.1\r\n{head}\r\n"));
+        client
+    };
+    let response = ask("/shut").response().is(403);
+    assert_eq!(
+        (response.head.interim.len(), response.head.closes()),
+        (0, true)
+    );
+    let mut client = ask("/kept");
+    assert_eq!(client.some(), b"HTTP/1.1 100 Continue\r\n\r\n");
+    client.send("hello");
+    assert_eq!(
+        client.response().is(200).param("BODY").as_deref(),
+        Some("hello")
+    );
+}
+
 #[test]
 fn a_broken_body_gets_its_page_and_ends_the_connection() {
     let app = app(&[]);

@@ -209,12 +209,22 @@ fn nothing_is_stored_outside_of_the_base() {
         // The base itself is the operator's word, and made where it is missing.
         let missing = tree.at("in").join("missing");
         assert!(store(way, &place(&missing, "f"), "new").is_ok());
+        assert!(store(way, &place(&tree.at("in/file"), "f"), "new").is_err());
         let outside: Vec<_> = tree
             .list()
             .into_iter()
             .filter(|name| !name.starts_with("in/"))
             .collect();
         assert_eq!(outside, ["in", "out", "out/kept"]);
+    }
+}
+
+#[test]
+fn a_base_that_is_missing_is_made() {
+    for way in WAYS {
+        let tree = Scratch::new();
+        store(way, &place(&tree.at("a/b"), "c/f"), "new").expect("stored");
+        assert_eq!(tree.list(), ["a", "a/b", "a/b/c", "a/b/c/f"]);
     }
 }
 
