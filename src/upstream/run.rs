@@ -46,6 +46,7 @@ pub struct Picked {
     /// The level of the address in its group when it was chosen.
     level: u8,
     accounted: AtomicBool,
+    released: AtomicBool,
 }
 
 /// Which peers were tried. Only sets of more than 64 need the vector.
@@ -277,6 +278,7 @@ impl Run {
             set: Arc::clone(&self.set),
             index,
             accounted: AtomicBool::new(false),
+            released: AtomicBool::new(false),
         }
     }
 }
@@ -369,6 +371,16 @@ impl Picked {
 
 impl Drop for Picked {
     fn drop(&mut self) {
+        self.release();
+    }
+}
+
+impl Picked {
+    /// Ends the try, as its drop would.
+    pub fn release(&self) {
+        if self.released.swap(true, Ordering::Relaxed) {
+            return;
+        }
         let peer = self.peer();
         if !self.accounted.load(Ordering::Relaxed) {
             peer.count(|counters| counters.requests += 1);

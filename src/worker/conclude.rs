@@ -1,6 +1,6 @@
 //! What becomes of a response that no other server is asked instead of: it is delivered, or something else answers.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::time::Instant;
 
 use super::Desk;
@@ -295,9 +295,8 @@ impl Script<'_> {
                 quantity(template, "--limit-rate", facts, units::rate)
             }),
         };
-        let address = server.address().clone();
         // The server is free again before the client can have its next request here.
-        let server = RefCell::new(Some(server));
+        let released = Cell::new(false);
         let this = &*self;
         let (begin, sent, status, counted) = (
             heard.begin,
@@ -306,11 +305,13 @@ impl Script<'_> {
             heard.counted,
         );
         let release = |delivered: &Delivered| {
-            if let Some(server) = server.borrow_mut().take() {
+            if !released.replace(true) {
+                let now = Instant::now();
                 if !counted {
-                    server.succeeded(Instant::now());
+                    server.succeeded(now);
                 }
-                server.account(status, sent, delivered.received, begin.elapsed());
+                server.account(status, sent, delivered.received, now - begin);
+                server.release();
             }
         };
         let ending = |delivered: &Delivered| {
@@ -345,28 +346,27 @@ impl Script<'_> {
         desk.large = heard.incoming.is_large();
         self.exchange.finished = delivered.finished;
         let spilled = overflow.spilled();
-        self.after_delivery(&delivered, &shape, &address, (begin, spilled));
+        self.after_delivery(&delivered, &shape, server.address(), (begin, spilled));
         let Err(fault) = result else {
             // A client that has left is told of no end.
             release(&delivered);
             return Ok(then);
         };
-        let fault = match server.take() {
-            Some(server) => {
-                let fault = self.fault_of(fault, &heard.line);
-                match fault {
-                    _ if counted => {}
-                    // Its head was good, and so was the body as far as anybody wanted it.
-                    Fault::Client(_) => server.succeeded(Instant::now()),
-                    _ if fault.is_server_fault() => {
-                        server.failed(&told(&fault, &server), Instant::now());
-                    }
-                    _ => {}
+        let fault = if released.get() {
+            self.settle_fault(fault)
+        } else {
+            let fault = self.fault_of(fault, &heard.line);
+            match fault {
+                _ if counted => {}
+                // Its head was good, and so was the body as far as anybody wanted it.
+                Fault::Client(_) => server.succeeded(Instant::now()),
+                _ if fault.is_server_fault() => {
+                    server.failed(&told(&fault, &server), Instant::now());
                 }
-                server.account(status, sent, delivered.received, begin.elapsed());
-                fault
+                _ => {}
             }
-            None => self.settle_fault(fault),
+            server.account(status, sent, delivered.received, begin.elapsed());
+            fault
         };
         // N6: nobody else is asked once there is a head.
         let next = if self.begun {
@@ -374,7 +374,7 @@ impl Script<'_> {
         } else {
             ""
         };
-        self.blame(&fault, Some(&address), next);
+        self.blame(&fault, Some(server.address()), next);
         Err(fault)
     }
 

@@ -123,6 +123,10 @@ impl<'a> Script<'a> {
     }
 
     fn settle(&mut self, mut reason: Reason, date: &HttpDate) -> Settled {
+        // The usual case needs nothing of what follows.
+        if let Action::Scgi(scgi) = self.exchange.course.action {
+            return Settled::Scgi(scgi);
+        }
         reason.field = self.refusal.take();
         self.around(date, |around, request, course| {
             around.settle(request, course, reason)
