@@ -141,7 +141,7 @@ fn run(config: &'static Config, warnings: &[String], demo_dir: &Path) -> Result<
         memory: Box::leak(Box::new(Memory::new(config.process.memory))),
         upstreams: Upstreams::new(config),
         stats: Stats::new(Instant::now()),
-        keeps_tries: !logs.is_empty() || config.evaluates_responses(),
+        keeps_tries: !logs.is_empty() || config.asks_about_tries,
         logs,
     }));
     shared.logs.start();

@@ -31,6 +31,8 @@ pub struct Config {
     pub groups: Vec<Group>,
     /// `--map`; `Var::Map` is an index into it. A map's templates use only maps before it.
     pub maps: Vec<Map>,
+    /// Some flag names a variable about what servers have answered: it must be remembered.
+    pub asks_about_tries: bool,
 }
 
 /// Settings of the process.
@@ -272,15 +274,6 @@ pub struct Ignore {
 }
 
 impl Config {
-    /// Whether templates are evaluated with a response, which may ask how its tries went.
-    pub fn evaluates_responses(&self) -> bool {
-        let asks =
-            |content: &Content| !content.add_headers.is_empty() || !content.error_pages.is_empty();
-        self.servers.iter().any(|server| {
-            asks(&server.content) || server.locations.iter().any(|l| asks(&l.content))
-        })
-    }
-
     /// Whether any location binds upstream connections to addresses that are not of this machine.
     pub fn binds_transparently(&self) -> bool {
         let locations = self.servers.iter().flat_map(|server| &server.locations);

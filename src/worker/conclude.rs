@@ -66,6 +66,9 @@ impl Script<'_> {
             Outcome::Accel(target) => self.redirect(Target::of(target), &server),
             Outcome::Local(target) => self.redirect(Target::Uri(target), &server),
             Outcome::File(path) => {
+                if self.shared.keeps_tries {
+                    self.head = Some(heard.head.clone());
+                }
                 let status = heard.head.status();
                 match self.send_file(path, status, scgi, &server, desk) {
                     Some(then) => done = Passed::Done(then),
@@ -282,7 +285,7 @@ impl Script<'_> {
         let template = scgi.limit_rate.as_ref();
         let rate = match template {
             None => 0,
-            Some(_) => self.with_facts(0, &|_| None, |facts| {
+            Some(_) => self.with_facts(0, &|name| self.earlier(name), |facts| {
                 quantity(template, "--limit-rate", facts, units::rate)
             }),
         };
@@ -388,7 +391,8 @@ impl Script<'_> {
         }
         let location = self.exchange.course.location?;
         let root = location.content.root.as_ref();
-        let place: Option<Place> = self.with_facts(200, &|_| None, |facts| match &settings.place {
+        let said = |name: &str| self.earlier(name);
+        let place: Option<Place> = self.with_facts(200, &said, |facts| match &settings.place {
             content::Store::On => files::place(root?, &location.matching, request.path(), facts),
             content::Store::At(template) => Place::rendered(template, root, facts),
         });

@@ -289,8 +289,14 @@ impl<'a> Script<'a> {
 
     pub(super) fn render(&self, template: &Template) -> Vec<u8> {
         let mut text = Vec::new();
-        self.with_facts(0, &|_| None, |facts| template.render(facts, &mut text));
+        let earlier = |name: &str| self.earlier(name);
+        self.with_facts(0, &earlier, |facts| template.render(facts, &mut text));
         text
+    }
+
+    /// A field of the last response that an application has given to this request (V19).
+    pub(super) fn earlier(&self, name: &str) -> Option<Vec<u8>> {
+        report::joined(self.head.as_ref()?.fields(), name)
     }
 
     /// What is known now, for templates. `upstream` gives the fields of the application's response.

@@ -184,7 +184,8 @@ impl Script<'_> {
         } else {
             self.exchange.body.len()
         };
-        let result = self.with_facts(0, &|_| None, |facts| {
+        let earlier = |name: &str| self.earlier(name);
+        let result = self.with_facts(0, &earlier, |facts| {
             scgi.params
                 .encode(request, facts, length, &mut desk.request)
         });

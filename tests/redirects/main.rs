@@ -5,6 +5,7 @@ mod common;
 
 mod accel;
 mod carried;
+mod earlier;
 mod levels;
 mod local;
 mod named;

@@ -69,6 +69,7 @@ pub fn resolve(tree: &Tree, demo_socket: &Path, remarks: &mut Remarks) -> Config
         .map(|server| resolver.server(server))
         .collect();
     resolver.check_something_served(&servers);
+    let asks_about_tries = resolver.asks_about_tries();
     let groups = std::mem::take(&mut resolver.groups);
     let listens = listens::listens(tree, remarks);
     warn_of_no_proxy(&servers, &listens, remarks);
@@ -78,6 +79,7 @@ pub fn resolve(tree: &Tree, demo_socket: &Path, remarks: &mut Remarks) -> Config
         servers,
         groups,
         maps: http.maps.clone(),
+        asks_about_tries,
     }
 }
 
@@ -96,6 +98,12 @@ impl<'a> Resolver<'a> {
             [&server.scope].into_iter().chain(locations)
         });
         [&self.tree.http].into_iter().chain(inner)
+    }
+
+    /// Whether any value names such a variable. A text that only looks like one costs a little memory for each request.
+    fn asks_about_tries(&self) -> bool {
+        let mut said = self.scopes().flat_map(|scope| &scope.said);
+        said.any(|said| said.value.raw.to_ascii_lowercase().contains("upstream_"))
     }
 
     fn check_demo(&mut self) {

@@ -68,6 +68,7 @@ fn config(name: &str, root: Option<&str>) -> Config {
         servers: vec![server],
         groups: Vec::new(),
         maps: Vec::new(),
+        asks_about_tries: false,
     }
 }
 
