@@ -68,6 +68,16 @@ impl Carried {
         self.lines = cookies.flatten().copied().collect();
     }
 
+    /// Adds a cookie of ours, in place of the one of this name that an earlier pass has added.
+    pub fn set_cookie(&mut self, value: &[u8]) {
+        let name = value.split_inclusive(|&b| b == b'=').next();
+        let start = [b"Set-Cookie: ", name.unwrap_or_default()].concat();
+        let lines = self.lines.split_inclusive(|&b| b == b'\n');
+        let kept = lines.filter(|line| !line.starts_with(&start));
+        self.lines = kept.flatten().copied().collect();
+        self.push(b"Set-Cookie", value);
+    }
+
     /// Adds a line. Name and value are clean.
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
         for part in [name, b": ", value, b"\r\n"] {

@@ -169,7 +169,7 @@ impl Script<'_> {
             return;
         };
         let value = cookie::sticky(cookie, server.id(), self.wall);
-        self.exchange.course.carried.push(b"Set-Cookie", &value);
+        self.exchange.course.carried.set_cookie(&value);
     }
 
     /// Fields that go with the response: those of earlier ones that it does not have itself, and `--add-header`.
