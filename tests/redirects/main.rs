@@ -13,6 +13,7 @@ mod nginx;
 mod pages;
 mod peers;
 mod sendfile;
+mod targets;
 mod troubles;
 
 use std::fmt::Write as _;
