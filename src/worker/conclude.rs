@@ -53,6 +53,9 @@ impl Script<'_> {
             _ => Windowed::No,
         };
         let mut done = Passed::Elsewhere;
+        if self.shared.keeps_tries && !matches!(outcome, Outcome::Deliver) {
+            self.head = Some(heard.head.clone());
+        }
         match outcome {
             Outcome::Deliver => match windowed {
                 Windowed::Unsatisfiable(size) => self.refuse_range(size),
@@ -76,9 +79,6 @@ impl Script<'_> {
             server.succeeded(Instant::now());
         }
         heard.account(&server);
-        if self.shared.keeps_tries {
-            self.head = Some(heard.head);
-        }
         Ok(done)
     }
 

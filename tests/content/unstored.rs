@@ -111,6 +111,31 @@ fn a_client_that_leaves_does_not_matter() {
     }
 }
 
+/// Nor does the program end before the file is whole.
+#[test]
+fn a_program_that_ends_gently_keeps_what_it_fetches() {
+    let (go, wait) = mpsc::channel::<()>();
+    let wait = Mutex::new(wait);
+    let app = App::script(move |scgi| {
+        scgi.request();
+        scgi.send("Content-Length: 10\r\n\r\n01234");
+        let _ = wait.lock().expect("lock").recv();
+        scgi.send("56789");
+    });
+    let dir = Temp::new();
+    let gate = recipe(&dir, &app, &[]);
+    let mut client = gate.client();
+    client.send("GET /a HTTP/1.1\r\nHost: test\r\n\r\n");
+    client.head();
+    drop(client);
+    gate.has_read_everything();
+    gate.signal(libc::SIGTERM);
+    gate.logs("stopping");
+    go.send(()).expect("the application waits");
+    assert!(gate.wait().status.success());
+    assert_eq!(files(dir.path()), ["www/a"]);
+}
+
 /// Nor one that stays and takes nothing: no limit of what may wait for it holds here.
 #[test]
 fn a_client_that_takes_nothing_does_not_matter() {

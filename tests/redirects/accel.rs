@@ -430,6 +430,34 @@ fn a_closed_location_stays_closed() {
     gate.get("/").is(403);
 }
 
+/// The application has heard enough of a body that is still on its way: what is left of it ends the connection.
+#[test]
+fn a_body_on_its_way_does_not_hold_up_the_redirect() {
+    let app = App::script(|scgi| {
+        scgi.request();
+        scgi.send("X-Accel-Redirect: /say\r\n\r\n");
+    });
+    let gate = Gate::start([
+        "--request-buffering",
+        "off",
+        "--client-max-body-size",
+        "0",
+        "--location",
+        "/",
+        "--pass",
+        &app.addr(),
+        "--location",
+        "/say",
+        "--return",
+        "200 '$request_method said'",
+    ]);
+    let mut client = gate.client();
+    client.send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 9000000\r\n\r\nabc");
+    let response = client.response().is(200);
+    assert_eq!(response.text(), "GET said");
+    assert!(response.head.closes());
+}
+
 /// It is the operator's, and what an application says is not.
 #[test]
 fn the_status_page_is_not_reached_by_redirects() {

@@ -117,6 +117,44 @@ fn a_limit_of_the_first_response_holds_for_the_last() {
     }
 }
 
+/// N51: the cookie names the server that the answer came from, and no other.
+#[test]
+fn one_cookie_binds_the_client_whatever_the_passes() {
+    let app = app(&[("/", "Set-Cookie: own=1\r\nX-Accel-Redirect: /to/x\r\n\r\n")]);
+    let addr = app.addr();
+    let one = format!("one {addr} route=a");
+    let two = format!("two {addr} route=b");
+    for (second, cookies) in [
+        ("one", vec!["own=1", "srv=a"]),
+        ("two", vec!["other=b", "own=1", "srv=a"]),
+    ] {
+        let gate = Gate::start([
+            "--upstream",
+            &one,
+            "--upstream",
+            &two,
+            "--sticky",
+            "one cookie srv",
+            "--sticky",
+            "two cookie other",
+            "--location",
+            "/",
+            "--pass",
+            "one",
+            "--location",
+            "/to/",
+            "--pass",
+            second,
+        ]);
+        let response = gate.get("/").is(200);
+        let mut seen: Vec<&str> = response.head.all("set-cookie");
+        seen.iter_mut()
+            .for_each(|c| *c = c.split(';').next().unwrap_or(c));
+        seen.sort_unstable();
+        assert_eq!(seen, cookies, "{second}");
+    }
+}
+
 #[test]
 fn an_earlier_response_can_be_spoken_of() {
     let world = world(&[]);

@@ -5,6 +5,7 @@ mod common;
 
 mod accel;
 mod carried;
+mod earlier;
 mod levels;
 mod local;
 mod named;
@@ -12,6 +13,7 @@ mod nginx;
 mod pages;
 mod peers;
 mod sendfile;
+mod targets;
 mod troubles;
 
 use std::fmt::Write as _;
