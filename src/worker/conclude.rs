@@ -53,7 +53,9 @@ impl Script<'_> {
             _ => Windowed::No,
         };
         let mut done = Passed::Elsewhere;
-        if self.shared.keeps_tries && !matches!(outcome, Outcome::Deliver) {
+        let delivers =
+            matches!(outcome, Outcome::Deliver) && !matches!(windowed, Windowed::Unsatisfiable(_));
+        if self.shared.keeps_tries && !delivers {
             self.head = Some(heard.head.clone());
         }
         match outcome {
