@@ -107,7 +107,7 @@ pub const FLAGS: &[Flag] = &[
             that the value gives, which may contain variables; an empty result keeps nothing. Kept are responses to GET of \
             status 200 that came in whole and as long as they said, and only with `--buffering` on. A file appears under its \
             name when it is complete, with the Last-Modified of the response as its time; directories are made as needed. \
-            Nothing ever removes it.\n\n\
+            Nothing ever removes it. A response with a Content-Encoding is not kept, for a file could not name it.\n\n\
             A location that serves files then finds it there. It asks the application for what is missing by \
             `--error-page '404 = /fetch$uri'`, where `--location /fetch/` has `--internal`, `--pass`, `--alias` and \
             `--store on`.",
