@@ -186,6 +186,25 @@ impl Chain {
         file.and_then(|file| Arc::try_unwrap(file).ok())
     }
 
+    /// Copies all bytes to the end of `out`.
+    ///
+    /// # Errors
+    /// The file can not be read.
+    pub fn copy_to(&self, out: &mut Vec<u8>) -> io::Result<()> {
+        for piece in self.pieces() {
+            match piece {
+                Piece::Mem(bytes) => out.extend_from_slice(bytes),
+                Piece::File { file, from, len } => {
+                    let start = out.len();
+                    let len = usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
+                    out.resize(start + len, 0);
+                    file.read_exact_at(&mut out[start..], from)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Forgets everything and closes the file.
     pub fn clear(&mut self) {
         self.memory.give(self.in_memory);
@@ -271,25 +290,6 @@ impl Spool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::FileExt;
-
-    impl Chain {
-        /// Copies all bytes to the end of `out`.
-        fn copy_to(&self, out: &mut Vec<u8>) -> io::Result<()> {
-            for piece in self.pieces() {
-                match piece {
-                    Piece::Mem(bytes) => out.extend_from_slice(bytes),
-                    Piece::File { file, from, len } => {
-                        let start = out.len();
-                        let len = usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
-                        out.resize(start + len, 0);
-                        file.read_exact_at(&mut out[start..], from)?;
-                    }
-                }
-            }
-            Ok(())
-        }
-    }
 
     fn memory() -> &'static Memory {
         Box::leak(Box::new(Memory::new(0)))

@@ -21,6 +21,7 @@ const MEMORY_WAIT: Duration = Duration::from_secs(2);
 const MEMORY_LOOK: Duration = Duration::from_millis(20);
 /// What a client is told to wait when the queue is full, in seconds.
 const RETRY_AFTER: u32 = 1;
+
 impl Pending {
     /// Takes what there is of the body: all of `bytes`, unless it ends before. What many small chunks carry is put together
     /// first, so that they do not cost a write each.
@@ -70,7 +71,7 @@ impl Conn {
         self.identify(&request, hub);
         let config = hub.shared.config;
         let listen = &config.listens[self.listen];
-        let client = self.info.remote.map(|addr| addr.ip());
+        let client = self.info.client();
         let Some(course) = Course::begin(config, listen, &request, client) else {
             return self.refuse(500, "no server for the listen address", hub);
         };
@@ -78,7 +79,7 @@ impl Conn {
             let count = request.dropped_fields();
             log::info!("{}: {count} fields with odd names dropped", self.name());
         }
-        self.follow(request, course, Reason::default(), following, hub);
+        self.follow(request, course, following, hub);
     }
 
     /// Follows the course of a request of which nothing but the head has been taken.
@@ -86,13 +87,13 @@ impl Conn {
         &mut self,
         mut request: Box<Request>,
         mut course: Course,
-        reason: Reason,
         following: usize,
         hub: &mut Hub,
     ) {
         let bodyless = matches!(BodyIntake::new(request.framing(), 0), Ok(None));
         self.set_client(&course);
         let keep_alive = bodyless && self.may_keep(&request, hub);
+        let reason = Reason::default();
         let settled = self.answer_of(&mut request, &mut course, reason, keep_alive, hub);
         self.set_client(&course);
         match settled {

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use super::conn::{Conn, Fate, Hub, Pending, Phase};
 use super::intake::BodyIntake;
-use crate::buffer::chain::{Piece, Spool};
+use crate::buffer::chain::Spool;
 use crate::http::request::Request;
 use crate::ops::status::{self, Census, MAX_FORM, Snapshot, StatusAnswer};
 use crate::respond::course::Course;
@@ -70,10 +70,11 @@ impl Conn {
         let keep_alive = self.may_keep(&pending.request, hub);
         let mut form = Vec::new();
         if let Some(spool) = pending.spool {
-            for piece in spool.into_chain().pieces() {
-                if let Piece::Mem(bytes) = piece {
-                    form.extend_from_slice(bytes);
-                }
+            // Where memory is short it has gone to a file.
+            if let Err(error) = spool.into_chain().copy_to(&mut form) {
+                log::error!("{}: can not read an order back: {error}", self.name());
+                let (request, course) = (pending.request, pending.course);
+                return self.refuse_request(500, Reason::default(), request, course, hub);
             }
         }
         self.inquire(
@@ -158,7 +159,7 @@ impl Conn {
             spare_files: shared.memory.files.spare(),
             groups: &groups,
         };
-        let client = self.info.remote.map(|remote| remote.ip());
+        let client = self.info.client();
         let allowed = inquiry
             .course
             .location

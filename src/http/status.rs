@@ -1,5 +1,10 @@
 //! Status codes and their reason phrases (RFC 9110 15, and the registry that it founds).
 
+/// Whether a response of this status sends the client elsewhere, and so has a Location (RFC 9110 15.4).
+pub const fn is_redirect(status: u16) -> bool {
+    matches!(status, 301 | 302 | 303 | 307 | 308)
+}
+
 /// The reason phrase of `status`, empty where none is registered.
 pub const fn reason(status: u16) -> &'static str {
     match status {

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::head::is_named;
+use super::head::{is_named, push_field};
 use crate::config::content::{ErrorPage, PageStatus, Return};
 use crate::config::{Config, Content, Handler, Listen, Location, Match, Scgi, Server};
 use crate::http::request::Request;
@@ -63,16 +63,18 @@ impl Carried {
     /// Forgets all but cookies: the rest was about content that is not sent.
     pub fn keep_cookies(&mut self) {
         self.content_type = None;
+        self.retain(|line| is_named(line, b"set-cookie"));
+    }
+
+    /// Keeps only these lines.
+    pub fn retain(&mut self, keep: impl Fn(&[u8]) -> bool) {
         let lines = self.lines.split_inclusive(|&b| b == b'\n');
-        let cookies = lines.filter(|line| is_named(line, b"set-cookie"));
-        self.lines = cookies.flatten().copied().collect();
+        self.lines = lines.filter(|line| keep(line)).flatten().copied().collect();
     }
 
     /// Adds a line. Name and value are clean.
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
-        for part in [name, b": ", value, b"\r\n"] {
-            self.lines.extend_from_slice(part);
-        }
+        push_field(name, value, &mut self.lines);
     }
 }
 

@@ -1,7 +1,6 @@
 //! Answers that need no application: files, `--return`, redirects, error pages. Used by the front for requests as they come,
 //! and by a worker for what an application's response or failure leads to.
 
-use std::net::IpAddr;
 use std::time::{Instant, SystemTime};
 
 use log::Level;
@@ -14,6 +13,7 @@ use super::reply::{Answer, Manner, Reply, file_reply};
 use crate::config::content::{AddHeader, ErrorPage, PageStatus, PageTarget, Return};
 use crate::config::{Client, Config, Scgi};
 use crate::http::request::Request;
+use crate::http::status::is_redirect;
 use crate::http::uri;
 use crate::ops::vars::{ConnInfo, Facts, Try, request_id};
 use crate::template::{Template, Values, Var};
@@ -98,10 +98,6 @@ impl<'a> Around<'a> {
         }
     }
 
-    fn client(&self) -> Option<IpAddr> {
-        self.conn.remote.map(|remote| remote.ip())
-    }
-
     /// Follows the course until an application is to be asked, or an answer stands.
     pub fn settle(
         &self,
@@ -167,7 +163,7 @@ impl<'a> Around<'a> {
             return Some(self.moved(status, &text, request, course));
         }
         course.begin_error(page, status);
-        if let Err((_, why)) = course.redirect(Target::of(&text), request, self.client()) {
+        if let Err((_, why)) = course.redirect(Target::of(&text), request, self.conn.client()) {
             log::error!(
                 "--error-page for {status}: \"{}\": {why}",
                 text.escape_ascii()
@@ -180,7 +176,7 @@ impl<'a> Around<'a> {
     /// A plain page. While an error page could not be had, it is of the error that it was for (unlike nginx, which then
     /// answers with the error page's own error).
     fn page(&self, status: u16, reason: &Reason, request: &Request, course: &Course) -> Reply {
-        let moved = matches!(status, 301 | 302 | 303 | 307 | 308);
+        let moved = is_redirect(status);
         let status = course.original.filter(|_| !moved).unwrap_or(status);
         let field = reason.field.as_ref();
         let mut fields = Vec::new();
@@ -252,7 +248,7 @@ impl<'a> Around<'a> {
     /// `--return`; `None`: the page of the status.
     fn returned(&self, answer: &Return, request: &Request, course: &Course) -> Option<Reply> {
         let template = answer.text.as_ref()?;
-        if matches!(answer.status, 301 | 302 | 303 | 307 | 308) {
+        if is_redirect(answer.status) {
             let url = self.render_uri(template, request, course);
             return Some(self.moved(answer.status, &url, request, course));
         }

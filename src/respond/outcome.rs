@@ -29,7 +29,7 @@ pub fn decide<'a>(head: &'a Head, settings: &Scgi, course: &Course) -> Outcome<'
         return Outcome::ErrorPage;
     }
     if !settings.ignore.redirect
-        && let Some(target) = known(head, Known::AccelRedirect)
+        && let Some(target) = head.known_field(Known::AccelRedirect)
     {
         return Outcome::Accel(target);
     }
@@ -49,19 +49,13 @@ pub fn decide<'a>(head: &'a Head, settings: &Scgi, course: &Course) -> Outcome<'
 fn local<'a>(head: &'a Head, settings: &Scgi) -> Option<&'a [u8]> {
     let value = match &settings.internal_redirect {
         InternalRedirect::Off => return None,
-        InternalRedirect::Location => known(head, Known::Location)?,
+        InternalRedirect::Location => head.known_field(Known::Location)?,
         InternalRedirect::Field(name) => head.field(name)?,
     };
     // A fragment is the client's, who does not notice (X-Accel-Redirect has none: there the sign is a file's).
     let value = value.split(|&b| b == b'#').next().unwrap_or_default();
     let fits = head.status() == 200 || !head.had_status();
     (fits && value.starts_with(b"/") && !value.starts_with(b"//")).then_some(value)
-}
-
-fn known(head: &Head, which: Known) -> Option<&[u8]> {
-    head.known_fields()
-        .find(|(known, _, _)| *known == which)
-        .map(|(_, _, value)| value)
 }
 
 /// What goes from a response that is answered by something else into the final one: after X-Accel-Redirect the fields of S14,

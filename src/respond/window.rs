@@ -33,8 +33,8 @@ pub fn window(request: &Request, head: &Head, settings: &Scgi) -> Windowed {
         return Windowed::Whole;
     };
     let validators = Validators {
-        etag: value_of(head, Known::ETag),
-        modified: value_of(head, Known::LastModified).and_then(date::parse),
+        etag: head.known_field(Known::ETag),
+        modified: head.known_field(Known::LastModified).and_then(date::parse),
     };
     if request.method() != "GET" || !validators.range_holds(request) {
         return Windowed::Whole;
@@ -51,10 +51,4 @@ pub fn window(request: &Request, head: &Head, settings: &Scgi) -> Windowed {
             _ => Windowed::Whole,
         },
     }
-}
-
-fn value_of(head: &Head, which: Known) -> Option<&[u8]> {
-    head.known_fields()
-        .find(|(known, _, _)| *known == which)
-        .map(|(_, _, value)| value)
 }

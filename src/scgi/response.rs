@@ -124,6 +124,13 @@ impl Head {
         self.length
     }
 
+    /// The first value of a field that means something to the gateway.
+    pub fn known_field(&self, which: Known) -> Option<&[u8]> {
+        self.known_fields()
+            .find(|(known, _, _)| *known == which)
+            .map(|(_, _, value)| value)
+    }
+
     /// The first value of a field; case-insensitive.
     pub fn field(&self, name: &str) -> Option<&[u8]> {
         self.fields()

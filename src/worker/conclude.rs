@@ -16,7 +16,7 @@ use crate::error::Fault;
 use crate::respond::cookie;
 use crate::respond::course::Target;
 use crate::respond::files::{self, Found, Place};
-use crate::respond::head::{self, Ask, Extras, is_bodyless, translate};
+use crate::respond::head::{self, Ask, Extras, is_bodyless, push_field, translate};
 use crate::respond::local::{added_lines, quantity};
 use crate::respond::outcome::{Outcome, carry, decide};
 use crate::respond::ranges;
@@ -38,12 +38,10 @@ impl Script<'_> {
     ) -> Result<Passed, Fault> {
         let scgi = plan.scgi;
         let outcome = decide(&heard.head, scgi, &self.exchange.course);
-        carry(
-            &heard.head,
-            scgi,
-            &outcome,
-            &mut self.exchange.course.carried,
-        );
+        if !matches!(outcome, Outcome::Deliver) {
+            let carried = &mut self.exchange.course.carried;
+            carry(&heard.head, scgi, &outcome, carried);
+        }
         self.add_sticky(&server);
         let windowed = match outcome {
             // An error page is sent as a whole.
@@ -87,7 +85,7 @@ impl Script<'_> {
     /// Sends the course elsewhere. The rest of the application's body is not read: its connection is closed (S17).
     fn redirect(&mut self, target: Target<'_>, server: &Picked) {
         let exchange = &mut *self.exchange;
-        let client = exchange.conn.remote.map(|remote| remote.ip());
+        let client = exchange.conn.client();
         let again =
             matches!(target, Target::Named(_)) && self.body_gone && !exchange.request.is_bodyless();
         let result = if again {
@@ -172,9 +170,7 @@ impl Script<'_> {
         let carried = &mut self.exchange.course.carried;
         // One for each name: the server that answers in the end is the client's.
         let before = [b"Set-Cookie: ", cookie.name.as_bytes(), b"="].concat();
-        let lines = carried.lines.split_inclusive(|&byte| byte == b'\n');
-        let others = lines.filter(|line| !line.starts_with(&before));
-        carried.lines = others.collect::<Vec<_>>().concat();
+        carried.retain(|line| !line.starts_with(&before));
         carried.push(b"Set-Cookie", &value);
     }
 
@@ -191,16 +187,11 @@ impl Script<'_> {
             }
         }
         // A response that says none has the type of the one that led to it (S14).
-        let typed = head
-            .fields()
-            .any(|(n, _)| n.eq_ignore_ascii_case(b"content-type"));
         if let Some(value) = &course.carried.content_type
-            && !typed
+            && head.field("content-type").is_none()
             && !is_bodyless(status)
         {
-            for part in [b"Content-Type: ", value.as_slice(), b"\r\n"] {
-                lines.extend_from_slice(part);
-            }
+            push_field(b"Content-Type", value, &mut lines);
         }
         let added = &course.content().add_headers;
         if !added.is_empty() {

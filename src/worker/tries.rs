@@ -10,6 +10,7 @@ use crate::config::address::{Address, BindAddress, bind_address};
 use crate::config::group::{Balance, Sticky};
 use crate::config::{BindTo, Pass, Scgi};
 use crate::error::{Described, Fault};
+use crate::ops::vars::cookie;
 use crate::scgi::request::EncodeError;
 use crate::upstream::groups::{Group, Picked, Run};
 
@@ -278,7 +279,9 @@ impl Script<'_> {
         };
         let sticky = match &group.config.sticky {
             None => None,
-            Some(Sticky::Cookie(cookie)) => self.cookie(&cookie.name),
+            Some(Sticky::Cookie(sticky)) => {
+                cookie(&self.exchange.request, &sticky.name).map(<[u8]>::to_vec)
+            }
             Some(Sticky::Route(templates)) => templates
                 .iter()
                 .map(|template| self.render(template))
@@ -295,12 +298,6 @@ impl Script<'_> {
             Some(IpAddr::V6(ip)) => ip.octets().to_vec(),
             None => Vec::new(),
         }
-    }
-
-    fn cookie(&self, name: &str) -> Option<Vec<u8>> {
-        let fields = self.exchange.request.fields_named("cookie");
-        let mut found = fields.filter_map(|field| crate::ops::vars::cookie(field, name));
-        found.next().map(<[u8]>::to_vec)
     }
 
     /// The source address of upstream connections, as far as settings and the request give one (K13, K14).

@@ -15,8 +15,6 @@ mod paths;
 mod root;
 mod upstream;
 
-pub use fields::cookie;
-
 #[cfg(test)]
 mod tests;
 
@@ -44,6 +42,13 @@ pub struct ConnInfo {
     /// Apart, for most connections have none, and an idle one shall be small.
     pub proxy: Option<Box<SocketAddr>>,
     pub local: Local,
+}
+
+impl ConnInfo {
+    /// The client's address; `None` on a Unix socket.
+    pub fn client(&self) -> Option<IpAddr> {
+        self.remote.map(|remote| remote.ip())
+    }
 }
 
 /// The address a connection came in on.
@@ -256,8 +261,7 @@ impl<'a> Facts<'a> {
         let Some(request) = self.request else {
             return false;
         };
-        let mut cookies = request.fields_named("cookie");
-        put_some(out, cookies.find_map(|value| fields::cookie(value, name)))
+        put_some(out, cookie(request, name))
     }
 
     /// The configured name of the server, where a host can have it.
@@ -339,6 +343,13 @@ impl<'a> Facts<'a> {
             None => put_bytes(out, b"unix:"),
         }
     }
+}
+
+/// The first cookie of a name over all Cookie fields (V3).
+pub fn cookie<'r>(request: &'r Request, name: &str) -> Option<&'r [u8]> {
+    request
+        .fields_named("cookie")
+        .find_map(|value| fields::cookie(value, name))
 }
 
 fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) -> bool {

@@ -348,7 +348,8 @@ fn write_field(
     }
 }
 
-fn push_field(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
+/// Appends a field as a whole line. Name and value are clean.
+pub fn push_field(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(name);
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
