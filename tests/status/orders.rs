@@ -208,3 +208,17 @@ fn a_chunked_form_is_an_order_as_well() {
     assert_eq!(state(&gate, &app), "draining");
     gate.stop().clean();
 }
+
+/// A form is a body: where memory is short it goes through a file, and nothing of it is lost.
+#[test]
+fn an_order_is_understood_where_memory_is_short() {
+    let app = named("one");
+    // Bodies get half of the ceiling, which is less than the form.
+    let ceiling = ["--memory", "100"];
+    let gate = gate(&[&app], &[&ceiling[..], &WRITABLE].concat());
+    let body = form(&app, "drain");
+    assert!(body.len() > 50);
+    post(&gate, "", &body).is(303);
+    assert_eq!(state(&gate, &app), "draining");
+    gate.stop().clean();
+}
