@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::conn::{Conn, Hub, Pending, Phase};
+use super::conn::{Conn, Hub, Phase};
 use crate::http::request::Request;
 use crate::respond::course::Course;
 use crate::respond::local::{ALLOW, Around, Reason};
@@ -12,23 +12,30 @@ use crate::respond::reply::Reply;
 use crate::sink::{After, Ended, Ending, Pace, Then, Turn};
 use crate::worker::report::Record;
 
-/// What a request was about, for the page and the log; all `None` for a head that was refused.
-#[derive(Default)]
-pub(super) struct About {
-    pub request: Option<Box<Request>>,
-    pub course: Option<Course>,
-}
+/// A request and where it is, for the page and the log; `None` for a head that was refused.
+pub(super) type About = Option<(Box<Request>, Course)>;
 
 impl Conn {
     /// Refuses what is not a request, or came too slowly.
     pub(super) fn refuse(&mut self, status: u16, why: &str, hub: &mut Hub) {
         log::info!("{}: {why}: {status}", self.name());
+        self.refuse_pending(status, None, hub);
+    }
+
+    /// Refuses what was coming: a request whose body is not complete, or what is none yet.
+    pub(super) fn refuse_pending(
+        &mut self,
+        status: u16,
+        cause: Option<&'static str>,
+        hub: &mut Hub,
+    ) {
+        let reason = Reason {
+            cause,
+            ..Reason::default()
+        };
         match self.about_pending() {
-            About {
-                request: Some(request),
-                course: Some(course),
-            } => self.refuse_request(status, Reason::default(), request, course, hub),
-            _ => self.refuse_plainly(status, hub),
+            Some((request, course)) => self.refuse_request(status, reason, request, course, hub),
+            None => self.refuse_plainly(status, hub),
         }
     }
 
@@ -51,7 +58,7 @@ impl Conn {
             return;
         }
         let about = self.about_pending();
-        let record = self.record(about, 400, 0, hub);
+        let record = self.record(about, 400, &[], hub);
         record.write(Ended {
             sent: 0,
             complete: false,
@@ -60,10 +67,12 @@ impl Conn {
 
     pub(super) fn about_pending(&mut self) -> About {
         match std::mem::replace(&mut self.phase, Phase::Idle) {
-            Phase::Body(pending) | Phase::Wait(pending, _) => about(*pending),
+            Phase::Body(pending) | Phase::Wait(pending, _) => {
+                Some((pending.request, pending.course))
+            }
             other => {
                 self.phase = other;
-                About::default()
+                None
             }
         }
     }
@@ -80,13 +89,8 @@ impl Conn {
         self.sink.begin(Turn::Worker, false, false, false);
         self.sink.set_pace(pace);
         self.sink.reply(reply);
-        hub.desk.clear();
-        hub.desk.head.extend_from_slice(&reply.head);
-        let about = About {
-            request: Some(request),
-            course: Some(course),
-        };
-        self.end(about, reply.status, reply.head.len(), reply.keep_alive, hub);
+        let about = Some((request, course));
+        self.end(about, reply.status, &reply.head, reply.keep_alive, hub);
     }
 
     fn pace_of(&self, request: &Request, course: &Course, hub: &Hub) -> Option<Pace> {
@@ -137,32 +141,28 @@ impl Conn {
             date: date.as_str(),
             json: false,
         };
-        hub.desk.clear();
-        let body = page.write(&mut hub.desk.head);
-        let head_len = hub.desk.head.len().saturating_sub(body);
+        let mut bytes = Vec::new();
+        let body = page.write(&mut bytes);
+        let head = bytes.len().saturating_sub(body);
         self.sink.begin(Turn::Worker, false, false, false);
-        self.sink.respond(&hub.desk.head);
-        self.end(About::default(), status, head_len, false, hub);
+        self.sink.respond(&bytes);
+        let head = bytes.get(..head).unwrap_or_default();
+        self.end(None, status, head, false, hub);
     }
 
     /// Closes the connection without an answer (`--return 444`).
     pub(super) fn close_silently(&mut self, request: Box<Request>, course: Course, hub: &mut Hub) {
-        hub.desk.clear();
         self.sink.begin(Turn::Worker, false, false, false);
-        let about = About {
-            request: Some(request),
-            course: Some(course),
-        };
-        self.end(about, 444, 0, false, hub);
+        self.end(Some((request, course)), 444, &[], false, hub);
     }
 
-    /// The response has been given to the sink, its head stands on the desk: the exchange is over.
-    fn end(&mut self, about: About, status: u16, head_len: usize, keep_alive: bool, hub: &mut Hub) {
+    /// The response has been given to the sink, its head among it: the exchange is over.
+    fn end(&mut self, about: About, status: u16, head: &[u8], keep_alive: bool, hub: &mut Hub) {
         let then = if keep_alive { Then::Keep } else { Then::Close };
         let after: Option<After> = if hub.shared.logs.is_empty() {
             None
         } else {
-            let record = self.record(about, status, head_len, hub);
+            let record = self.record(about, status, head, hub);
             Some(Box::new(move |ended| record.write(ended)))
         };
         self.sink.finish(Ending {
@@ -173,22 +173,23 @@ impl Conn {
         self.busy(false, hub);
     }
 
-    pub(super) fn record(&self, about: About, status: u16, head_len: usize, hub: &Hub) -> Record {
-        let course = about.course.as_ref();
+    pub(super) fn record(&self, about: About, status: u16, head: &[u8], hub: &Hub) -> Record {
+        let (request, course) = about.unzip();
+        let server = course.as_ref().map(|course| course.server);
         Record {
             shared: hub.shared,
             conn: Arc::clone(&self.info),
             requests: self.requests,
-            request: about.request.map(|request| *request),
-            server: Some(course.map_or_else(|| self.server(hub), |course| course.server)),
+            request: request.map(|request| *request),
+            server: Some(server.unwrap_or_else(|| self.server(hub))),
             location: course.and_then(|course| course.location),
             body_length: None,
             started: self.started,
             status,
-            head_len,
+            head_len: head.len(),
             tries: Vec::new(),
             head: None,
-            sent_head: hub.desk.head.get(..head_len).unwrap_or_default().to_vec(),
+            sent_head: head.to_vec(),
             whole: true,
         }
     }
@@ -199,12 +200,5 @@ impl Conn {
             Some(remote) => format!("connection {}, client {remote}", self.info.id),
             None => format!("connection {}, client unix:", self.info.id),
         }
-    }
-}
-
-pub(super) fn about(pending: Pending) -> About {
-    About {
-        request: Some(pending.request),
-        course: Some(pending.course),
     }
 }

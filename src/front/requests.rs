@@ -4,7 +4,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::answers::{About, about};
 use super::conn::{Conn, Hub, Pending, Phase};
 use super::intake::{BodyIntake, BodyStep};
 use crate::buffer::chain::Spool;
@@ -161,23 +160,25 @@ impl Conn {
 
     /// Answers 503 to a request that was taken in, while there is no worker, or no memory, for it. An error page can not come
     /// from an application now.
-    fn turn_away(&mut self, reason: Reason, keep_alive: bool, about: About, hub: &mut Hub) {
-        let (Some(mut request), Some(mut course)) = (about.request, about.course) else {
-            return;
+    fn turn_away(
+        &mut self,
+        cause: &'static str,
+        keep_alive: bool,
+        mut request: Box<Request>,
+        mut course: Course,
+        hub: &mut Hub,
+    ) {
+        let reason = || Reason {
+            retry_after: Some(RETRY_AFTER),
+            cause: Some(cause),
+            field: None,
         };
-        let retry_after = reason.retry_after;
-        let cause = reason.cause;
         course.action = Action::Refuse(503);
-        let mut settled = self.answer_of(&mut request, &mut course, reason, keep_alive, hub);
+        let mut settled = self.answer_of(&mut request, &mut course, reason(), keep_alive, hub);
         if !matches!(settled, Settled::Reply(_)) {
             course.in_error = true;
             course.action = Action::Refuse(503);
-            let reason = Reason {
-                cause,
-                retry_after,
-                field: None,
-            };
-            settled = self.answer_of(&mut request, &mut course, reason, keep_alive, hub);
+            settled = self.answer_of(&mut request, &mut course, reason(), keep_alive, hub);
         }
         match settled {
             Settled::Reply(reply) => self.send_reply(&reply, request, course, hub),
@@ -271,17 +272,6 @@ impl Conn {
         }
     }
 
-    fn refuse_pending(&mut self, status: u16, cause: Option<&'static str>, hub: &mut Hub) {
-        let reason = Reason {
-            cause,
-            ..Reason::default()
-        };
-        let about = self.about_pending();
-        if let (Some(request), Some(course)) = (about.request, about.course) {
-            self.refuse_request(status, reason, request, course, hub);
-        }
-    }
-
     /// The body is complete, or is to go on as it comes from here.
     fn after_body_bytes(&mut self, done: bool, hub: &mut Hub) {
         let Phase::Body(pending) = &self.phase else {
@@ -330,12 +320,10 @@ impl Conn {
             self.name()
         );
         let keep_alive = pending.intake.is_none() && self.may_keep(&pending.request, hub);
-        let reason = Reason {
-            retry_after: Some(RETRY_AFTER),
-            cause: Some("MEMORY"),
-            field: None,
-        };
-        self.turn_away(reason, keep_alive, about(*pending), hub);
+        let Pending {
+            request, course, ..
+        } = *pending;
+        self.turn_away("MEMORY", keep_alive, request, course, hub);
     }
 
     fn submit(&mut self, pending: Pending, keep_alive: bool, hub: &mut Hub) {
@@ -375,16 +363,14 @@ impl Conn {
             "{}: the queue is full (--queue, --workers): 503",
             self.name()
         );
-        let reason = Reason {
-            retry_after: Some(RETRY_AFTER),
-            cause: Some("QUEUE"),
-            field: None,
-        };
-        let about = About {
-            request: Some(Box::new(back.request)),
-            course: Some(back.course),
-        };
-        self.turn_away(reason, keep_alive && !streams, about, hub);
+        let keep_alive = keep_alive && !streams;
+        self.turn_away(
+            "QUEUE",
+            keep_alive,
+            Box::new(back.request),
+            back.course,
+            hub,
+        );
     }
 
     /// Takes a request back that still waits for a worker: its client has left, and others want its place.
@@ -399,11 +385,8 @@ impl Conn {
         );
         hub.shared.stats.unanswered();
         if !hub.shared.logs.is_empty() {
-            let about = About {
-                request: Some(Box::new(back.request)),
-                course: Some(back.course),
-            };
-            self.record(about, 499, 0, hub).write(crate::sink::Ended {
+            let about = Some((Box::new(back.request), back.course));
+            self.record(about, 499, &[], hub).write(crate::sink::Ended {
                 sent: 0,
                 complete: false,
             });
