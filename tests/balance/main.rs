@@ -5,11 +5,9 @@ mod common;
 
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::os::unix::net::UnixStream;
-use std::process::Command;
 
-use common::process::{self, Running, Setup};
-use common::{App, Client, Gate, Stream, Temp, left_out, until};
+use common::nginx::Nginx;
+use common::{App, Client, Gate, Stream, left_out};
 
 /// Keys and clients that are compared for each group.
 const COUNT: usize = 300;
@@ -84,44 +82,9 @@ fn applications() -> Vec<App> {
         .collect()
 }
 
-/// nginx behind a Unix socket, so that no port has to be guessed. (A listener that it inherits ends its single process.)
-struct Nginx {
-    _running: Running,
-    dir: Temp,
-}
-
-impl Nginx {
-    /// `None`: it is not installed.
-    fn start(apps: &[App]) -> Option<Nginx> {
-        let program = process::find_program(&["nginx"])?;
-        let dir = Temp::new();
-        let config = dir.write("nginx.conf", &configuration(apps, &dir));
-        let mut command = Command::new(program);
-        command.args(["-p", &dir.file(""), "-c", &config, "-e", "stderr"]);
-        let mut running = process::start("nginx", command, Setup::default());
-        let front = dir.file("front");
-        until("nginx to listen", || {
-            let ended = running.ended().is_some();
-            assert!(!ended, "nginx ended:\n{}", running.stderr());
-            process::listens(&format!("unix:{front}"))
-        });
-        Some(Nginx {
-            _running: running,
-            dir,
-        })
-    }
-}
-
-fn configuration(apps: &[App], dir: &Temp) -> String {
-    let mut text = format!(
-        "daemon off; master_process off; error_log stderr crit; pid {};\n\
-         events {{ worker_connections 256; }}\nhttp {{ access_log off;\n\
-         set_real_ip_from unix:; real_ip_header X-Real-IP;\n",
-        dir.file("nginx.pid")
-    );
-    for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
-        let _ = writeln!(text, "{kind}_temp_path {};", dir.file(kind));
-    }
+/// The groups, for nginx: it is told a client's address in a field.
+fn configuration(apps: &[App], listen: &str) -> String {
+    let mut text = String::from("set_real_ip_from unix:; real_ip_header X-Real-IP;\n");
     for (name, method, _, servers) in GROUPS {
         let _ = writeln!(text, "upstream {name} {{ {method};");
         for (app, parameters) in servers {
@@ -129,7 +92,7 @@ fn configuration(apps: &[App], dir: &Temp) -> String {
         }
         text += "}\n";
     }
-    let _ = writeln!(text, "server {{ listen unix:{};", dir.file("front"));
+    let _ = writeln!(text, "server {{ listen {listen};");
     for (name, ..) in GROUPS {
         // Of its parameters SCGI wants these.
         let _ = writeln!(
@@ -137,7 +100,7 @@ fn configuration(apps: &[App], dir: &Temp) -> String {
             "location = /{name} {{ scgi_pass {name}; scgi_param SCGI 1; scgi_param REQUEST_METHOD GET; }}"
         );
     }
-    text + "}}\n"
+    text + "}\n"
 }
 
 fn gate(apps: &[App]) -> Gate {
@@ -171,12 +134,6 @@ fn connect(gate: &Gate, i: usize) -> Client {
     Client::new(Stream::Tcp(TcpStream::from(socket)))
 }
 
-/// nginx is told it in a field.
-fn connect_nginx(nginx: &Nginx) -> Client {
-    let stream = UnixStream::connect(nginx.dir.file("front")).expect("connect");
-    Client::new(Stream::Unix(stream))
-}
-
 /// Which applications answered the requests of a group, one after the other.
 fn placements(name: &str, connect: &dyn Fn(usize) -> Client) -> Vec<String> {
     let each = |i: usize| {
@@ -193,7 +150,7 @@ fn placements(name: &str, connect: &dyn Fn(usize) -> Client) -> Vec<String> {
 #[test]
 fn keys_and_clients_are_placed_as_nginx_places_them() {
     let apps = applications();
-    let Some(nginx) = Nginx::start(&apps) else {
+    let Some(nginx) = Nginx::start(|listen| configuration(&apps, listen)) else {
         return left_out(
             "keys_and_clients_are_placed_as_nginx_places_them",
             "nginx is not installed",
@@ -201,7 +158,7 @@ fn keys_and_clients_are_placed_as_nginx_places_them() {
     };
     let gate = gate(&apps);
     for (name, _, _, servers) in GROUPS {
-        let theirs = placements(name, &|_| connect_nginx(&nginx));
+        let theirs = placements(name, &|_| nginx.client());
         let ours = placements(name, &|i| connect(&gate, i));
         assert_eq!(ours, theirs, "group {name}");
         for (app, parameters) in servers {

@@ -8,6 +8,7 @@
 pub mod app;
 pub mod gate;
 pub mod http;
+pub mod nginx;
 pub mod process;
 pub mod scgi;
 pub mod status;

@@ -7,8 +7,6 @@ mod common;
 mod headers;
 mod keeping;
 mod maps;
-#[path = "../redirects/nginx.rs"]
-mod nginx;
 mod places;
 mod ranges;
 mod returns;

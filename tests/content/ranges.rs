@@ -1,8 +1,8 @@
 //! `--force-ranges`: ranges of an application's response (S33).
 
 use crate::common::http::{Broken, Framing};
+use crate::common::nginx::Nginx;
 use crate::common::{App, Client, Gate, Pattern, Response, Rng, left_out};
-use crate::nginx::Nginx;
 use crate::{asks, logged, logging};
 
 const FORCED: [&str; 2] = ["--force-ranges", "on"];
@@ -352,7 +352,7 @@ fn ranges_are_forced_as_in_nginx() {
          scgi_param DOCUMENT_URI $document_uri; scgi_param QUERY_STRING $query_string; }}",
         app.addr()
     );
-    let Some(nginx) = Nginx::start(&server) else {
+    let Some(nginx) = Nginx::serve(&server) else {
         return left_out(
             "the comparison of forced ranges with nginx",
             "nginx is not installed",

@@ -4,15 +4,14 @@
 mod common;
 
 mod large;
-mod nginx;
 mod table;
 
 use std::fs::File;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use common::gate::{Front, Starter};
+use common::nginx::Nginx;
 use common::{Gate, Response, Temp, left_out};
-use nginx::Nginx;
 use table::{Expect, Row, TABLE};
 
 /// When the file was last modified: Sun, 06 Nov 1994 08:49:37 GMT.
@@ -110,13 +109,13 @@ fn compared(response: &Response) -> Vec<(String, String)> {
 #[test]
 fn each_request_is_answered_as_nginx_does_or_otherwise_on_purpose() {
     let tree = tree();
-    let Some(nginx) = Nginx::start(&tree.file("www")) else {
+    let Some(nginx) = Nginx::serve(&format!("root {};", tree.file("www"))) else {
         return left_out("the comparison with nginx", "nginx is not installed");
     };
     let gate = gate(&tree, &[]);
     let mut wrong = Vec::new();
     for row in TABLE {
-        let theirs = ask(nginx.front(), row);
+        let theirs = ask(&nginx.front(), row);
         let ours = ask(gate.front(), row);
         match row.expect {
             Expect::Same => {

@@ -9,7 +9,6 @@ mod earlier;
 mod levels;
 mod local;
 mod named;
-mod nginx;
 mod pages;
 mod peers;
 mod sendfile;

@@ -1,7 +1,7 @@
 //! Held against nginx with the same configuration: the same requests, the same answers, or others on purpose.
 
+use crate::common::nginx::Nginx;
 use crate::common::{Client, Gate, Response, Temp, left_out};
-use crate::nginx::Nginx;
 use crate::{Answers, app, asks, tree};
 
 const ANSWERS: Answers = &[
@@ -403,7 +403,7 @@ fn redirects_and_error_pages_are_as_in_nginx_or_otherwise_on_purpose() {
     let tree = tree();
     let app = app(ANSWERS);
     let both = both(&tree, &app.addr());
-    let Some(nginx) = Nginx::start(&both.nginx) else {
+    let Some(nginx) = Nginx::serve(&both.nginx) else {
         return left_out(
             "the comparison of redirects with nginx",
             "nginx is not installed",

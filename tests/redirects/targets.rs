@@ -1,7 +1,7 @@
 //! Where X-Accel-Redirect leads (S12): the same as in nginx, or elsewhere on purpose.
 
+use crate::common::nginx::Nginx;
 use crate::common::{App, Client, Gate, left_out};
-use crate::nginx::Nginx;
 
 /// Targets that both understand alike, or both refuse.
 const SAME: &[&str] = &[
@@ -88,7 +88,7 @@ fn app() -> App {
 fn each_target_is_found_where_nginx_finds_it_or_elsewhere_on_purpose() {
     let app = app();
     let addr = app.addr();
-    let Some(nginx) = Nginx::start(&format!(
+    let Some(nginx) = Nginx::serve(&format!(
         "location / {{ scgi_pass {addr}; scgi_pass_request_headers off; scgi_param SCGI 1;\n\
          scgi_param DOCUMENT_URI $document_uri; scgi_param QUERY_STRING $query_string; }}"
     )) else {

@@ -1,10 +1,11 @@
-//! A real nginx with a server of our making, on a Unix socket.
+//! A real nginx, on a Unix socket, so that no port has to be guessed.
 
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 
-use crate::common::process::{self, Running, Setup};
-use crate::common::{Client, Stream, Temp, until};
+use super::gate::Front;
+use super::process::{self, Running, Setup};
+use super::{Client, Stream, Temp, until};
 
 pub struct Nginx {
     _running: Running,
@@ -13,8 +14,10 @@ pub struct Nginx {
 }
 
 impl Nginx {
-    /// Runs with `server` inside its `server` block; `None` where nginx is not installed.
-    pub fn start(server: &str) -> Option<Nginx> {
+    /// Runs with what `http` puts into its `http` block, whose argument is the value of `listen`. `None` where nginx is not
+    /// installed.
+    #[track_caller]
+    pub fn start(http: impl FnOnce(&str) -> String) -> Option<Nginx> {
         let program = process::find_program(&["nginx"])?;
         let dir = Temp::new();
         let socket = dir.file("front");
@@ -23,15 +26,13 @@ impl Nginx {
             .iter()
             .map(|name| format!("{name}_temp_path {here}/{name};\n"))
             .collect();
+        let http = http(&format!("unix:{socket}"));
         let config = dir.write(
             "nginx.conf",
             &format!(
                 "daemon off; master_process off; pid {here}/pid; error_log {here}/log; user root;\n\
-                 events {{}}\n\
-                 http {{ access_log off; {temps} default_type text/plain;\n\
-                 types {{ text/plain txt; text/html html; text/css css; }}\n\
-                 absolute_redirect off;\n\
-                 server {{ listen unix:{socket}; server_name test;\n{server}\n }} }}\n"
+                 events {{ worker_connections 256; }}\n\
+                 http {{ access_log off; {temps}\n{http}\n}}\n"
             ),
         );
         let log = dir.file("log");
@@ -47,7 +48,7 @@ impl Nginx {
                     running.stderr()
                 );
             }
-            UnixStream::connect(&socket).is_ok()
+            process::listens(&format!("unix:{socket}"))
         });
         Some(Nginx {
             _running: running,
@@ -56,7 +57,23 @@ impl Nginx {
         })
     }
 
+    /// The same with one server of this content, which knows three types of files.
+    #[track_caller]
+    pub fn serve(server: &str) -> Option<Nginx> {
+        Nginx::start(|listen| {
+            format!(
+                "default_type text/plain; types {{ text/plain txt; text/html html; text/css css; }}\n\
+                 absolute_redirect off;\nserver {{ listen {listen}; server_name test;\n{server}\n }}"
+            )
+        })
+    }
+
+    pub fn front(&self) -> Front {
+        Front::Unix(self.socket.clone())
+    }
+
     /// A new connection.
+    #[track_caller]
     pub fn client(&self) -> Client {
         let stream = UnixStream::connect(&self.socket).expect("connect to nginx");
         Client::new(Stream::Unix(stream))
