@@ -22,6 +22,24 @@ pub fn normalise(raw: &[u8]) -> Result<Option<Vec<u8>>, Reject> {
     Ok((path != raw).then_some(path))
 }
 
+/// As [`normalise`], for the target of a redirect inside the gateway (S12): no honest one has a `..` segment.
+///
+/// # Errors
+/// 400 also for such a segment.
+pub fn normalise_target(raw: &[u8]) -> Result<Vec<u8>, Reject> {
+    if raw.first() != Some(&b'/') {
+        return Err(Reject::bad("the path does not begin with a slash"));
+    }
+    let decoded = decode(raw)?;
+    if decoded
+        .split(|&b| b == b'/')
+        .any(|segment| segment == b"..")
+    {
+        return Err(Reject::bad("a .. segment in the target of a redirect"));
+    }
+    remove_dots(&decoded)
+}
+
 /// Nothing in `raw` could need work. `/.` may also begin an ordinary name; the long way finds out.
 fn is_plain(raw: &[u8]) -> bool {
     let mut last = 0;

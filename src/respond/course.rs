@@ -249,18 +249,11 @@ fn local_uri(text: &[u8]) -> Result<(Vec<u8>, Option<&[u8]>), Refusal> {
         ),
         None => (text, None),
     };
-    let decoded = uri::decode(path).map_err(|_| wrong)?;
-    if decoded
-        .split(|&b| b == b'/')
-        .any(|segment| segment == b"..")
-    {
-        return Err(wrong);
-    }
     // A query goes into parameters and log lines as it is; what no client could have sent is refused.
     let odd = |byte: &u8| *byte <= b' ' || *byte == 0x7f;
     if query.is_some_and(|query| query.iter().any(odd)) {
         return Err(wrong);
     }
-    let normal = uri::normalise(path).map_err(|_| wrong)?;
-    Ok((normal.unwrap_or_else(|| path.to_vec()), query))
+    let path = uri::normalise_target(path).map_err(|_| wrong)?;
+    Ok((path, query))
 }
