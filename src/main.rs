@@ -5,6 +5,7 @@
 #![deny(unsafe_code)]
 
 mod buffer;
+mod cache;
 mod cli;
 mod config;
 mod error;

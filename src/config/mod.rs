@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod address;
+pub mod cache;
 pub mod content;
 pub mod group;
 pub mod names;
@@ -29,6 +30,9 @@ pub struct Config {
     pub servers: Vec<Server>,
     /// Upstream groups, named and implicit; [`Pass::Group`] is an index into it.
     pub groups: Vec<Group>,
+    /// `--cache-path`; [`cache::ZoneName::Fixed`] is an index into it.
+    #[allow(dead_code)]
+    pub zones: Vec<cache::Zone>,
     /// `--map`; `Var::Map` is an index into it. A map's templates use only maps before it.
     pub maps: Vec<Map>,
     /// A variable of the family `$upstream_…` is used, by whatever flag.
@@ -224,6 +228,9 @@ pub struct Scgi {
     /// `None`: off.
     pub sendfile: Option<SendFile>,
     pub store: Option<StoreSettings>,
+    /// `None`: responses are not cached.
+    #[allow(dead_code)]
+    pub cache: Option<Box<cache::Cache>>,
 }
 
 /// `--pass`.

@@ -176,6 +176,7 @@ impl Conn {
     pub(super) fn record(&self, about: About, status: u16, head: &[u8], hub: &Hub) -> Record {
         let (request, course) = about.unzip();
         let server = course.as_ref().map(|course| course.server);
+        let cache = course.as_ref().and_then(|course| course.cache);
         Record {
             shared: hub.shared,
             conn: Arc::clone(&self.info),
@@ -188,6 +189,7 @@ impl Conn {
             status,
             head_len: head.len(),
             tries: Vec::new(),
+            cache,
             head: None,
             sent_head: head.to_vec(),
             whole: true,

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use super::head::{is_named, push_field};
+use crate::cache::CacheStatus;
 use crate::config::content::{ErrorPage, PageStatus, Return};
 use crate::config::{Config, Content, Handler, Listen, Location, Match, Scgi, Server};
 use crate::http::request::Request;
@@ -47,6 +48,8 @@ pub struct Course {
     pub in_error: bool,
     /// What the response that sent the request here said for the final one.
     pub carried: Carried,
+    /// What a cache had to do with the response (`$upstream_cache_status`); `None`: nothing.
+    pub cache: Option<CacheStatus>,
 }
 
 /// Fields of an earlier response that go along with the final one (S14, S26). Empty in nearly every course.
@@ -120,6 +123,7 @@ impl Course {
             original: None,
             in_error: false,
             carried: Carried::default(),
+            cache: None,
         };
         if let Some(answer) = &server.answer {
             course.action = Action::Return(answer);

@@ -84,6 +84,7 @@ impl<'a> Around<'a> {
             complete: false,
             request_id: request_id(self.conn.id, self.requests),
             tries: self.tries,
+            cache: course.cache,
             upstream_fields: self.upstream,
             sent_fields: &|_| None,
         }

@@ -11,6 +11,7 @@ pub mod cookie;
 pub mod course;
 pub mod files;
 pub mod head;
+pub mod hit;
 pub mod local;
 pub mod media;
 pub mod outcome;

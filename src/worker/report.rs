@@ -6,6 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use super::Shared;
 use super::exchange::Exchange;
+use crate::cache::CacheStatus;
 use crate::config::address::Address;
 use crate::config::{Location, Match, Server};
 use crate::error::{Described, Fault, Gone};
@@ -83,6 +84,7 @@ pub struct Record {
     /// Bytes of the response head for the client.
     pub head_len: usize,
     pub tries: Vec<Try>,
+    pub cache: Option<CacheStatus>,
     pub head: Option<Head>,
     /// The client's head as sent.
     pub sent_head: Vec<u8>,
@@ -115,6 +117,7 @@ impl Record {
             body_bytes_sent: ended.sent.saturating_sub(self.head_len as u64),
             complete: ended.complete && self.whole,
             tries: &self.tries,
+            cache: self.cache,
             upstream_fields: &upstream,
             sent_fields: &sent,
         });

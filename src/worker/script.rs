@@ -272,6 +272,7 @@ impl<'a> Script<'a> {
             status: self.status,
             head_len: self.head_len,
             tries,
+            cache: exchange.course.cache,
             head: self.head.clone(),
             sent_head: self.sent_head.clone(),
             whole: !self.cut,

@@ -82,6 +82,7 @@ pub fn resolve(tree: &Tree, demo_socket: &Path, remarks: &mut Remarks) -> Config
         listens,
         servers,
         groups,
+        zones: Vec::new(),
         maps: http.maps.clone(),
         asks_upstream,
     }

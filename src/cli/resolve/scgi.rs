@@ -49,6 +49,7 @@ pub fn scgi(chain: &Chain, pass: Pass, sizes: Sizes, place: &str, remarks: &mut 
         internal_redirect: chain.or(|s| &s.internal_redirect, InternalRedirect::Location),
         sendfile: sendfile(chain, place, remarks),
         store: store(chain, place, remarks),
+        cache: None,
     }
 }
 

@@ -27,6 +27,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::calendar::{Civil, put_number, put_padded, put_seconds, since_epoch};
+use crate::cache::CacheStatus;
 use crate::config::{Config, Handler, Location, Server};
 use crate::http::request::{Framing, Request};
 use crate::template::{Values, Var};
@@ -102,6 +103,8 @@ pub struct Facts<'a> {
     pub body_bytes_sent: u64,
     pub complete: bool,
     pub tries: &'a [Try],
+    /// `$upstream_cache_status`; `None`: no cache had to do with it.
+    pub cache: Option<CacheStatus>,
     /// Fields of the application's response by name (`content-type`), several joined with `, `, for
     /// `$upstream_http_NAME` (V19).
     pub upstream_fields: &'a dyn Fn(&str) -> Option<Vec<u8>>,
@@ -207,8 +210,9 @@ impl Values for Facts<'_> {
                 let proxy = self.conn.proxy.as_ref();
                 proxy.is_some_and(|addr| put_ip(out, addr.ip()))
             }
-            // Spool files have no name, and without a cache this has no value.
-            Var::RequestBodyFile | Var::UpstreamCacheStatus => false,
+            Var::UpstreamCacheStatus => put_some(out, self.cache.map(|c| c.name().as_bytes())),
+            // Spool files have no name.
+            Var::RequestBodyFile => false,
         }
     }
 }

@@ -67,6 +67,7 @@ fn config(name: &str, root: Option<&str>) -> Config {
         listens: Vec::<Listen>::new(),
         servers: vec![server],
         groups: Vec::new(),
+        zones: Vec::new(),
         maps: Vec::new(),
         asks_upstream: false,
     }
@@ -109,6 +110,7 @@ fn facts<'a>(config: &'a Config, conn: &'a ConnInfo, request: Option<&'a Request
         body_bytes_sent: 13,
         complete: true,
         tries: &[],
+        cache: None,
         upstream_fields: &|name| (name == "x-app-id").then(|| b"42".to_vec()),
         sent_fields: &|name| (name == "etag").then(|| b"\"e\"".to_vec()),
     }

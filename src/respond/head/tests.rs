@@ -77,6 +77,7 @@ fn settings(hidden: &[&str]) -> Scgi {
         internal_redirect: InternalRedirect::Off,
         sendfile: None,
         store: None,
+        cache: None,
     }
 }
 

@@ -230,5 +230,6 @@ fn settings() -> Scgi {
         internal_redirect: InternalRedirect::Off,
         sendfile: None,
         store: None,
+        cache: None,
     }
 }

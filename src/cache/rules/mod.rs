@@ -1,0 +1,163 @@
+//! The two rule books (`--cache-rules`): what may be stored, reused, served stale, refreshed. Pure: each answer follows from
+//! the request, the stored entry or the response, the clock and the settings alone. `nginx` goes by C38 to C56 with the
+//! corrections Z38 to Z44 and Z48 to Z50, `rfc9111` by the standard.
+
+use crate::cache::{Entry, Meta};
+use crate::config::Ignore;
+use crate::config::cache::Cache;
+use crate::http::request::Request;
+use crate::scgi::response::Head;
+
+/// The settings that the rules go by.
+#[derive(Debug, Clone, Copy)]
+pub struct Book<'a> {
+    pub cache: &'a Cache,
+    pub ignore: &'a Ignore,
+}
+
+/// What part the cache takes in a request, by its method and its own directives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// None: the request and its response pass by.
+    None,
+    /// A successful response makes stored ones invalid (RFC 9111 4.4).
+    Invalidates,
+    /// It may be answered from the cache, and its response may be stored.
+    Takes,
+}
+
+/// Whether a stored response may answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reuse {
+    /// As it is: HIT.
+    Fresh,
+    /// As it is although it is stale, for the request allows that (max-stale): STALE.
+    Stale,
+    /// The application is to be asked first.
+    Expired {
+        /// While somebody else asks, or in the background, it may be served as it is (C30).
+        while_updating: bool,
+    },
+}
+
+/// What went wrong with asking the application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    Error,
+    Timeout,
+    InvalidHeader,
+    /// A status of 400 or more of the application's response.
+    Status(u16),
+}
+
+/// Wall clock, in seconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    /// When the request was sent to the application.
+    pub asked: u64,
+    /// When the head of the response was there.
+    pub received: u64,
+}
+
+/// A response that is to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Storable {
+    pub meta: Meta,
+    /// As in [`crate::cache::Variant`].
+    pub vary_names: Box<[u8]>,
+    /// The head as it is stored: a status line and fields, up to and with the empty line.
+    pub head: Vec<u8>,
+}
+
+/// What a 304 does to the entry that was validated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Freshened {
+    /// It goes on with these fields and times.
+    Update(Storable),
+    /// It may be served this once, and is to be forgotten.
+    Drop,
+}
+
+impl Book<'_> {
+    /// What part the cache takes.
+    pub fn part(&self, _request: &Request) -> Part {
+        Part::None
+    }
+
+    /// The request wants a stored response or none (RFC 9111 5.2.1.7): 504 where there is none that may be used.
+    pub fn only_if_cached(&self, _request: &Request) -> bool {
+        false
+    }
+
+    /// Whether a stored response that was selected (key and variant fit) may answer. `now` in wall clock seconds.
+    pub fn reuse(&self, _meta: &Meta, _request: &Request, _now: u64) -> Reuse {
+        Reuse::Expired {
+            while_updating: false,
+        }
+    }
+
+    /// Whether a stale response may answer in place of this trouble (C29, C31, Z41).
+    pub fn stale_on(&self, _meta: &Meta, _request: &Request, _trouble: Trouble, _now: u64) -> bool {
+        false
+    }
+
+    /// Whether and how a response is stored.
+    ///
+    /// # Errors
+    /// Why not, for the log.
+    pub fn store(
+        &self,
+        _request: &Request,
+        _head: &Head,
+        _times: Times,
+    ) -> Result<Storable, &'static str> {
+        Err("nothing is")
+    }
+
+    /// What a 304 for the validators of `entry` means.
+    pub fn freshen(
+        &self,
+        _request: &Request,
+        _entry: &Entry,
+        _head: &Head,
+        _times: Times,
+    ) -> Freshened {
+        Freshened::Drop
+    }
+
+    /// What the response to a HEAD means for the stored response to a GET (RFC 9111 4.3.5). `None`: nothing.
+    pub fn head_seen(
+        &self,
+        _request: &Request,
+        _entry: &Entry,
+        _head: &Head,
+        _times: Times,
+    ) -> Option<Freshened> {
+        None
+    }
+
+    /// What else than the target itself the response to an unsafe request makes invalid (RFC 9111 4.4): paths with their queries,
+    /// as in a request line, of the request's own origin. `None`: the response makes nothing invalid, not even the target.
+    pub fn invalidates(&self, _request: &Request, _head: &Head) -> Option<Vec<Vec<u8>>> {
+        None
+    }
+
+    /// Whether a HEAD is sent to the application as a GET, so that its response can be stored (Z38).
+    pub fn converts_head(&self) -> bool {
+        false
+    }
+}
+
+impl Entry {
+    /// The validators to ask the application with: ETag and Last-Modified (C57).
+    pub fn validators(&self) -> (Option<&[u8]>, Option<&[u8]>) {
+        (None, None)
+    }
+}
+
+impl Meta {
+    /// The age of the response, in seconds (RFC 9111 4.2.3).
+    pub fn age(&self, now: u64) -> u64 {
+        u64::from(self.initial_age) + now.saturating_sub(self.received)
+    }
+}
