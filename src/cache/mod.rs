@@ -10,9 +10,12 @@
 #![forbid(unsafe_code)]
 
 pub mod directives;
+mod index;
 pub mod key;
 pub mod rules;
 pub mod vary;
+pub mod view;
+pub mod zone;
 
 use std::fs::File;
 use std::sync::Arc;
