@@ -50,6 +50,10 @@ impl Conn {
             }
             Phase::Body(_) => "it ended within a request body",
             Phase::Wait(..) => "it ended while its request waited for buffers",
+            Phase::Await(awaiting) => {
+                self.stop_waiting(awaiting);
+                "it ended while its request waited for another to fill the cache"
+            }
             _ => return,
         };
         log::info!("{}: {what}", self.name());
@@ -70,6 +74,7 @@ impl Conn {
             Phase::Body(pending) | Phase::Wait(pending, _) => {
                 Some((pending.request, pending.course))
             }
+            Phase::Await(awaiting) => Some((awaiting.pending.request, awaiting.pending.course)),
             other => {
                 self.phase = other;
                 None
@@ -190,6 +195,7 @@ impl Conn {
             head_len: head.len(),
             tries: Vec::new(),
             cache,
+            as_get: false,
             head: None,
             sent_head: head.to_vec(),
             whole: true,

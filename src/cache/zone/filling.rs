@@ -60,7 +60,7 @@ pub struct Ticket {
     /// The key's version when the request began.
     pub version: u32,
     lease: Option<u64>,
-    pub verdict: Verdict,
+    verdict: Verdict,
 }
 
 impl Zone {
@@ -222,6 +222,11 @@ impl Ticket {
     /// Others wait for how it ends.
     pub fn is_leased(&self) -> bool {
         self.lease.is_some()
+    }
+
+    /// Ends with a word on how it went.
+    pub fn end(mut self, verdict: Verdict) {
+        self.verdict = verdict;
     }
 
     /// The zone it is for.
