@@ -2,6 +2,8 @@
 //! the request, the stored entry or the response, the clock and the settings alone. `nginx` goes by C38 to C56 with the
 //! corrections Z38 to Z44 and Z48 to Z50, `rfc9111` by the standard.
 
+pub mod stored;
+
 use crate::cache::{Entry, Meta};
 use crate::config::Ignore;
 use crate::config::cache::Cache;
@@ -145,13 +147,6 @@ impl Book<'_> {
     /// Whether a HEAD is sent to the application as a GET, so that its response can be stored (Z38).
     pub fn converts_head(&self) -> bool {
         false
-    }
-}
-
-impl Entry {
-    /// The validators to ask the application with: ETag and Last-Modified (C57).
-    pub fn validators(&self) -> (Option<&[u8]>, Option<&[u8]>) {
-        (None, None)
     }
 }
 
