@@ -240,7 +240,7 @@ pub const FLAGS: &[Flag] = &[
             `--cache-valid`; without one nothing is kept. Not kept are responses with Set-Cookie, with no-cache, no-store or \
             private, and with `Vary: *`. Fields of the request count for nothing but Vary.\n\
             * `rfc9111`: the standard in full: no-cache and must-revalidate, what the request asks for, Authorization, \
-            heuristic freshness, and unsafe methods, which make what is kept invalid.\n\n\
+            heuristic freshness, and methods such as POST and DELETE, which make what is kept invalid.\n\n\
             With both, `--ignore-headers` takes the effect from a field of the response; an ignored Set-Cookie is left out of \
             what is kept. Unlike nginx both read Cache-Control by its grammar and take the response's Age into account.",
         role: Role::Set(|s, v| put(&mut s.cache_rules, rules(v))),
