@@ -446,7 +446,7 @@ impl Script<'_> {
         if !shape.buffering {
             return Err("the response is not buffered (C19)");
         }
-        if self.exchange.request.is_head() && !asking.as_get {
+        if self.exchange.request.is_head() && !(asking.as_get && scgi.params.says_get()) {
             return Err("the response to a HEAD has no body");
         }
         if self.says_no_cache(scgi) {

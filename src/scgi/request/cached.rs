@@ -4,7 +4,7 @@
 use super::client::Source;
 use super::{EncodeError, Encoded, Params};
 use crate::http::request::Request;
-use crate::template::Values;
+use crate::template::{Template, Values, Var};
 
 /// Fields by which a client wants less than all of the response, or none of it.
 const CONDITIONS: [&[u8]; 6] = [
@@ -58,6 +58,14 @@ fn is_condition(name: &[u8]) -> bool {
 }
 
 impl Params {
+    /// Whether a HEAD that is asked as a GET reaches the application as one: REQUEST_METHOD may be the operator's own (P25).
+    pub fn says_get(&self) -> bool {
+        let ours = Template::var(Var::UpstreamRequestMethod);
+        let get = Template::text(b"GET");
+        let method = self.list.iter().find(|p| &*p.name == "REQUEST_METHOD");
+        method.is_some_and(|param| param.value == ours || param.value == get)
+    }
+
     /// As [`Params::encode`], for a request whose response may be stored.
     ///
     /// # Errors
