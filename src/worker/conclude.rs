@@ -256,6 +256,7 @@ impl Script<'_> {
                 _ => None,
             },
             ranges: matches!(windowed, Windowed::Whole | Windowed::Part(_)),
+            ..Extras::default()
         };
         desk.head.clear();
         let plan = translate(head, scgi, &ask, &extras, &mut desk.head);

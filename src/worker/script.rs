@@ -237,7 +237,7 @@ impl<'a> Script<'a> {
         if self.shared.keeps_tries {
             self.sent_head.clone_from(&reply.head);
         }
-        self.set_pace(None);
+        self.set_pace(reply.limit_rate);
         self.begun = true;
         self.exchange.sink.reply(reply);
         if reply.keep_alive {
