@@ -298,6 +298,12 @@ impl<'a> Wishes<'a> {
     }
 }
 
+/// Whether a response may be held back, by settings and its own word (Z24).
+pub fn is_buffered(head: &Head, settings: &Scgi) -> bool {
+    let wishes = Wishes::read(head, settings);
+    wishes.buffering.unwrap_or(settings.buffering)
+}
+
 /// R45.
 fn yes_or_no(value: &[u8]) -> Option<bool> {
     if value.eq_ignore_ascii_case(b"yes") {
