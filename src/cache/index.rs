@@ -4,6 +4,8 @@
 //! A node is 80 bytes, with its place in the table it takes at most 96; the literal key is not among them, for it is
 //! compared where the entry itself is at hand. Entries held in memory are in a second list, and count against the same limit.
 
+mod settling;
+
 use std::sync::Arc;
 
 use super::key::Hash;

@@ -23,7 +23,7 @@ use super::view::ZoneCounts;
 use super::{CacheStatus, Entry};
 use crate::config;
 use filling::Lease;
-use purging::Rule;
+pub use purging::Rule;
 
 /// Locks for what happens to files: more than threads that meet.
 const FILE_LOCKS: usize = 16;
