@@ -20,7 +20,7 @@ pub const UNIT: u64 = 4096;
 /// What an entry held in memory takes besides its key, head and body, in bytes.
 const HELD_OVERHEAD: usize = 320;
 /// Files that are kept open for entries held.
-const OPEN_FILES: usize = 512;
+pub const OPEN_FILES: usize = 512;
 /// How many nodes in use are passed over in search of one that is not (C91).
 const TRIES: usize = 20;
 /// The two links of a node.
