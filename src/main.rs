@@ -144,6 +144,7 @@ fn run(config: &'static Config, warnings: &[String], demo_dir: &Path) -> Result<
         stats: Stats::new(Instant::now()),
         keeps_tries: !logs.is_empty() || config.asks_upstream,
         logs,
+        zones: cache::open(&config.zones),
     }));
     shared.logs.start();
     shared.upstreams.start();

@@ -10,14 +10,21 @@
 #![forbid(unsafe_code)]
 
 pub mod directives;
+pub mod disk;
+pub mod fill;
+mod index;
 pub mod key;
+pub mod lookup;
 pub mod rules;
 pub mod vary;
+pub mod view;
+pub mod zone;
 
 use std::fs::File;
 use std::sync::Arc;
+use std::time::Instant;
 
-use crate::scgi::response::Head;
+use crate::scgi::response::{self, Head, Parsed};
 
 /// `$upstream_cache_status` (C20).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,10 +104,35 @@ pub struct Entry {
     pub body: Body,
 }
 
+impl Entry {
+    /// The same response with the fields and times of a later one about it. `None`: they make no head.
+    pub fn renewed(&self, storable: &rules::Storable, stamp: u64) -> Option<Entry> {
+        let Ok(Parsed::Done(head, _)) = response::parse(&storable.head, &mut 0) else {
+            return None;
+        };
+        Some(Entry {
+            key: self.key.clone(),
+            meta: storable.meta,
+            variant: self.variant.clone(),
+            stamp,
+            head,
+            len: self.len,
+            body: self.body.clone(),
+        })
+    }
+}
+
 /// Where the body of an entry is.
 #[derive(Debug, Clone)]
 pub enum Body {
     Memory(Arc<[u8]>),
     /// In a kept descriptor, from this offset.
     File(Arc<File>, u64),
+}
+
+/// The zones of a configuration, which live as long as the process.
+pub fn open(zones: &'static [crate::config::cache::Zone]) -> &'static [zone::Zone] {
+    let now = Instant::now();
+    let zones: Vec<zone::Zone> = zones.iter().map(|z| zone::Zone::new(z, now)).collect();
+    Box::leak(zones.into_boxed_slice())
 }

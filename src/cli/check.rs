@@ -20,9 +20,38 @@ pub fn directories(config: &Config, remarks: &mut Remarks) {
             remarks.warn(warning);
         }
     }
-    for error in files(config) {
+    for error in files(config).into_iter().chain(caches(config)) {
         remarks.error(error);
     }
+}
+
+/// The directory of a cache is made when it is missing, below one that is there.
+fn caches(config: &Config) -> Vec<String> {
+    let broken = config.zones.iter().filter_map(|zone| {
+        let there = zone
+            .path
+            .ancestors()
+            .find(|dir| dir.symlink_metadata().is_ok());
+        let why = is_directory(there.unwrap_or(&zone.path)).err()?;
+        Some(complain(
+            "cache-path",
+            Some(&zone.path.to_string_lossy()),
+            &why,
+        ))
+    });
+    let temp = config
+        .zones
+        .iter()
+        .filter(|zone| zone.use_temp_path)
+        .filter_map(|zone| {
+            let why = is_directory(&zone.temp).err()?;
+            Some(complain(
+                "temp-path",
+                Some(&zone.temp.to_string_lossy()),
+                &why,
+            ))
+        });
+    broken.chain(temp).collect()
 }
 
 fn needed(location: &Location) -> Vec<String> {

@@ -190,7 +190,11 @@ fn mdoc_text(text: &str, out: &mut String) {
 /// The macro for a piece of code, with its arguments; `other` is the macro for what is none of the known kinds.
 fn macro_call(code: &str, other: &str) -> String {
     if let Some(flag) = code.strip_prefix("--") {
-        return format!("Fl -{}", escape(flag));
+        return match flag.split_once(' ') {
+            // The macro would put a dash before the value too.
+            Some((flag, value)) => format!("Fl -{flag} Cm {}", escape(value)),
+            None => format!("Fl -{}", escape(flag)),
+        };
     }
     let argument = code.len() > 1 && code.bytes().all(|b| b.is_ascii_uppercase() || b == b' ');
     let name = match (code.starts_with('$'), argument) {
@@ -250,6 +254,7 @@ mod tests {
         let text = "See `--listen`, `$host` (`on`) and `NAME`. Then `x y`; end.";
         let expected = "See\n.Fl -listen ,\n.Va $host\n.Pq Ql on\nand\n.Ar NAME .\nThen\n.Ql \"x y\" ;\nend.\n";
         assert_eq!(mdoc(text), expected);
+        assert_eq!(mdoc("As `--store on`."), "As\n.Fl -store Cm on .\n");
     }
 
     #[test]

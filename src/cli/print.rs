@@ -4,6 +4,7 @@ use crate::config::{Client, Config, Handler, Location, Scgi, Server};
 
 use super::resolve::PAGE;
 use super::scopes::{LocationScope, Said, Scope, ServerScope, Tree};
+use super::settings::Settings;
 use super::table::{self, Flag, Role, Topic};
 use super::words::shell_quote;
 
@@ -122,7 +123,7 @@ fn print_location(
                 (_, "root") => !aliased,
                 (_, "temp-path") => true,
                 (Topic::Scgi | Topic::Params | Topic::Response, _) => scgi.is_some(),
-                (Topic::Buffers | Topic::Failover, _) => scgi.is_some(),
+                (Topic::Buffers | Topic::Failover | Topic::Cache, _) => scgi.is_some(),
                 _ => true,
             }
     };
@@ -173,7 +174,8 @@ fn section(
         let found = levels
             .iter()
             .enumerate()
-            .find(|(_, (scope, _))| scope.said.iter().any(|said| belongs(&said)));
+            .find(|(_, (scope, _))| scope.said.iter().any(|said| belongs(&said)))
+            .filter(|(at, _)| !is_switched_off(flag, levels.get(..*at).unwrap_or_default()));
         let Some((at, (scope, name))) = found else {
             unset(out, flag, effective);
             continue;
@@ -186,6 +188,16 @@ fn section(
         for said in scope.said.iter().filter(belongs) {
             line(out, &written(said), &origin);
         }
+    }
+}
+
+/// C11: what an outer level says does not hold where one further in has the other of the two on.
+fn is_switched_off(flag: &Flag, inner: &[Level]) -> bool {
+    let mut settings = inner.iter().map(|(scope, _)| &scope.settings);
+    match flag.long {
+        "cache" => settings.any(Settings::stores),
+        "store" => settings.any(Settings::caches),
+        _ => false,
     }
 }
 
@@ -258,6 +270,7 @@ fn effective(
             let (text, origin) = sized(scgi.buffers_size as u64, page);
             (format!("{} {text}", scgi.buffers), origin)
         }
+        "cache-targeted" => (scgi.cache.as_ref()?.targeted.join(" "), "default"),
         _ => return None,
     })
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::config::access::Who;
 use crate::config::address::{BindAddress, Destination};
+use crate::config::cache::{RuleBook, UseStale, Valid, Zone};
 use crate::config::content::{
     AddHeader, ErrorPage, InternalRedirect, Map, NextUpstream, RealIpHeader, Return, Root, Store,
 };
@@ -119,6 +120,54 @@ pub struct Settings {
     pub max_temp_file_size: Option<u64>,
     pub temp_file_write_size: Option<usize>,
     pub limit_rate: Option<Option<Template>>,
+
+    // The cache.
+    pub cache: Option<Option<CacheSpec>>,
+    pub cache_paths: Vec<ZoneSpec>,
+    pub cache_key: Option<Template>,
+    pub cache_valid: Vec<Valid>,
+    /// `--cache-methods` names POST.
+    pub cache_post: Option<bool>,
+    pub cache_min_uses: Option<u32>,
+    pub cache_bypass: Vec<Template>,
+    pub no_cache: Vec<Template>,
+    pub cache_lock: Option<bool>,
+    pub cache_lock_age: Option<Duration>,
+    pub cache_lock_timeout: Option<Duration>,
+    pub cache_use_stale: Option<UseStale>,
+    pub cache_background_update: Option<bool>,
+    pub cache_revalidate: Option<bool>,
+    pub cache_max_range_offset: Option<Option<u64>>,
+    pub cache_purge: Vec<Template>,
+    pub cache_status: Option<Option<String>>,
+    pub cache_targeted: Option<Vec<String>>,
+    pub cache_rules: Option<RuleBook>,
+}
+
+impl Settings {
+    /// Responses are cached by what stands at this level.
+    pub fn caches(&self) -> bool {
+        matches!(self.cache, Some(Some(_)))
+    }
+
+    /// Responses are stored by what stands at this level.
+    pub fn stores(&self) -> bool {
+        matches!(self.store, Some(Some(_)))
+    }
+}
+
+/// `--cache` before zones are known.
+#[derive(Clone, Debug)]
+pub enum CacheSpec {
+    Named(String),
+    Template(Template),
+}
+
+/// `--cache-path` before the places of the process are known: its `path` may be relative, its `temp` is empty.
+pub struct ZoneSpec {
+    pub zone: Zone,
+    /// As given.
+    pub raw: String,
 }
 
 /// `--pass` before groups are known and names are resolved.
@@ -202,6 +251,23 @@ impl<'a> Chain<'a> {
         default: T,
     ) -> T {
         self.get(field).cloned().unwrap_or(default)
+    }
+
+    /// The innermost value of a switch that another one excludes: where the other is on further in, this one is off (C11).
+    pub fn switch<T>(
+        &self,
+        field: impl Fn(&'a Settings) -> &'a Option<Option<T>>,
+        other_is_on: impl Fn(&Settings) -> bool,
+    ) -> Option<&'a T> {
+        for level in &self.0 {
+            if let Some(value) = field(level) {
+                return value.as_ref();
+            }
+            if other_is_on(level) {
+                return None;
+            }
+        }
+        None
     }
 
     /// The list of the innermost level that has one; levels further out add nothing to it.

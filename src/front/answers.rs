@@ -42,6 +42,7 @@ impl Conn {
     /// The connection ends, whoever ended it: a request that has not come as a whole, or was not handed over yet, gets no
     /// answer. Only the log and the counters are told.
     pub(super) fn abandon(&mut self, hub: &mut Hub) {
+        let mut status = 400;
         let what = match &self.phase {
             Phase::Head => {
                 // Only a complete head has been counted as a request.
@@ -50,6 +51,12 @@ impl Conn {
             }
             Phase::Body(_) => "it ended within a request body",
             Phase::Wait(..) => "it ended while its request waited for buffers",
+            Phase::Await(awaiting) => {
+                self.stop_waiting(awaiting);
+                // As where a worker has its request.
+                status = 499;
+                "it ended while its request waited for another to fill the cache"
+            }
             _ => return,
         };
         log::info!("{}: {what}", self.name());
@@ -58,7 +65,7 @@ impl Conn {
             return;
         }
         let about = self.about_pending();
-        let record = self.record(about, 400, &[], hub);
+        let record = self.record(about, status, &[], hub);
         record.write(Ended {
             sent: 0,
             complete: false,
@@ -70,6 +77,7 @@ impl Conn {
             Phase::Body(pending) | Phase::Wait(pending, _) => {
                 Some((pending.request, pending.course))
             }
+            Phase::Await(awaiting) => Some((awaiting.pending.request, awaiting.pending.course)),
             other => {
                 self.phase = other;
                 None
@@ -190,6 +198,7 @@ impl Conn {
             head_len: head.len(),
             tries: Vec::new(),
             cache,
+            as_get: false,
             head: None,
             sent_head: head.to_vec(),
             whole: true,

@@ -3,9 +3,11 @@
 //! What it does with a whole request stands in `requests`. All of this runs on the front thread; the sink is what it shares
 //! with the worker that has its exchange.
 
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::caching::Awaiting;
 use super::intake::BodyIntake;
 use super::status::Inquiry;
 use super::timers::{Alarm, Timers};
@@ -17,7 +19,7 @@ use crate::ops::vars::ConnInfo;
 use crate::respond::course::Course;
 use crate::sink::{Flushed, Key, Look, Sink, Then, Turn};
 use crate::sys;
-use crate::worker::exchange::Exchange;
+use crate::worker::exchange::{Caching, Exchange};
 use crate::worker::pool::Pool;
 use crate::worker::{Desk, Shared};
 
@@ -45,6 +47,8 @@ pub struct Hub {
     pub names_clients: bool,
     /// Counts exchanges.
     pub exchanges: u64,
+    /// In place of the socket of a client that is none.
+    pub nowhere: OwnedFd,
 }
 
 /// What becomes of a connection after something happened to it.
@@ -77,6 +81,8 @@ pub enum Phase {
     Body(Box<Pending>),
     /// A whole request waits until buffers are below `--memory`, at most until then.
     Wait(Box<Pending>, Instant),
+    /// A whole request waits for another to fill an entry of the cache.
+    Await(Box<Awaiting>),
     /// A worker has the exchange, or a response is being written. The longest time until the next look.
     Busy { protected: bool, look: Duration },
     /// Our side is closed; what still comes is read and forgotten, at most until then.
@@ -93,6 +99,9 @@ pub struct Pending {
     pub intake: Option<BodyIntake>,
     /// `None`: the body is not wanted.
     pub spool: Option<Spool>,
+    pub caching: Caching,
+    /// Since when it has waited for another to fill an entry of the cache.
+    pub waited: Option<Instant>,
 }
 
 /// One client connection.
@@ -191,13 +200,17 @@ impl Conn {
         if edges.writable
             && matches!(
                 self.phase,
-                Phase::Busy { .. } | Phase::Body(_) | Phase::Wait(..)
+                Phase::Busy { .. } | Phase::Body(_) | Phase::Wait(..) | Phase::Await(_)
             )
         {
             let flushed = self.sink.flush();
             if self.after_flush(flushed, hub) == Fate::Close {
                 return Fate::Close;
             }
+        }
+        if newly_closed && matches!(self.phase, Phase::Await(_)) && self.own.remote.is_some() {
+            // Nothing else shows that a TCP client has left; a worker would be told in the same way.
+            return Fate::Close;
         }
         if newly_closed && self.has_left() {
             self.sink.cancel(Gone::Hangup);
@@ -239,6 +252,7 @@ impl Conn {
 
     /// A worker left a note: its exchange is over, or its response needs a timer.
     pub fn on_note(&mut self, hub: &mut Hub) -> Fate {
+        self.ask_again(hub);
         let flushed = self.sink.flush();
         match self.after_flush(flushed, hub) {
             Fate::Close => Fate::Close,
@@ -276,6 +290,10 @@ impl Conn {
             Phase::Body(_) => self.refuse_slow("no body within --client-body-timeout", hub),
             Phase::Wait(..) => {
                 self.wait_over(hub);
+                self.drive(hub)
+            }
+            Phase::Await(_) => {
+                self.ask_again(hub);
                 self.drive(hub)
             }
             Phase::Busy { look, .. } => {
@@ -388,7 +406,12 @@ impl Conn {
                 }
                 _ => None,
             },
-            Phase::Preface | Phase::Idle | Phase::Head | Phase::Body(_) | Phase::Wait(..) => None,
+            Phase::Preface
+            | Phase::Idle
+            | Phase::Head
+            | Phase::Body(_)
+            | Phase::Wait(..)
+            | Phase::Await(_) => None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The loop: waits for sockets, notes, signals and timers, and passes each to where it belongs.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
@@ -8,10 +9,12 @@ use std::time::{Duration, Instant};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
 
+use super::caching;
 use super::conn::{Conn, Edges, Fate, Hub};
 use super::ending::Stopping;
 use super::listener::{Accepted, Listener};
 use super::timers::Timers;
+use crate::cache::zone::Zone;
 use crate::config::Client;
 use crate::ops::status::Census;
 use crate::ops::vars::ConnInfo;
@@ -123,10 +126,12 @@ impl Front {
                 .map_err(failed("listener"))?;
         }
         let now = Instant::now();
+        let notes = Arc::new(Notes::new(bell));
+        caching::listen(shared.zones, &notes);
         Ok(Front {
             poll,
             signals,
-            notes: Arc::new(Notes::new(bell)),
+            notes,
             first_conn: FIRST_LISTENER + listeners.len(),
             listeners,
             slots: Vec::new(),
@@ -146,6 +151,7 @@ impl Front {
                 stopping: false,
                 names_clients: shared.config.servers.iter().any(|s| s.real_ip.is_some()),
                 exchanges: 0,
+                nowhere: File::open("/dev/null").map_err(failed("/dev/null"))?.into(),
             },
             stopping: Stopping::No,
             relief: None,
@@ -213,6 +219,7 @@ impl Front {
             self.trimmed = false;
         } else if !self.trimmed && self.hub.now - self.active >= IDLE_TRIM {
             self.hub.shared.memory.trim();
+            self.hub.shared.zones.iter().for_each(Zone::trim);
             self.trimmed = true;
         }
     }

@@ -33,7 +33,7 @@ impl Conn {
                         },
                     }
                 }
-                Phase::Wait(..) => return Fate::Stay,
+                Phase::Wait(..) | Phase::Await(_) => return Fate::Stay,
                 // Our end has been sent; a stop does not wait for the client's.
                 Phase::Linger(_) if hub.stopping && !self.readable => return Fate::Close,
                 Phase::Preface | Phase::Idle
@@ -160,7 +160,7 @@ impl Conn {
                     self.linger_on(hub);
                     return bytes.len();
                 }
-                Phase::Wait(..) | Phase::Busy { .. } => return at,
+                Phase::Wait(..) | Phase::Await(_) | Phase::Busy { .. } => return at,
             }
         }
         at

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod answers;
+mod caching;
 mod client;
 mod conn;
 mod ending;

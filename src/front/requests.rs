@@ -7,12 +7,13 @@ use std::time::{Duration, SystemTime};
 use super::conn::{Conn, Hub, Pending, Phase};
 use super::intake::{BodyIntake, BodyStep};
 use crate::buffer::chain::Spool;
+use crate::cache::rules::{Book, Part};
 use crate::config::{Scgi, TempPath};
 use crate::http::request::{Reject, Request};
 use crate::respond::course::{Action, Course};
 use crate::respond::local::{Reason, Settled};
 use crate::sink::Turn;
-use crate::worker::exchange::Exchange;
+use crate::worker::exchange::{Caching, Exchange};
 use crate::worker::send::Body;
 
 /// How long a request waits while all buffers together are at their ceiling, and how often it looks.
@@ -103,7 +104,7 @@ impl Conn {
         }
     }
 
-    fn answer_of(
+    pub(super) fn answer_of(
         &self,
         request: &mut Request,
         course: &mut Course,
@@ -121,7 +122,7 @@ impl Conn {
     }
 
     /// Settings about the client are those of the location that the request is in.
-    fn set_client(&mut self, course: &Course) {
+    pub(super) fn set_client(&mut self, course: &Course) {
         self.client = course
             .location
             .map_or(&course.server.client, |location| &location.client);
@@ -151,6 +152,8 @@ impl Conn {
                     streams: false,
                     intake: None,
                     spool: None,
+                    caching: Caching::Unasked,
+                    waited: None,
                 };
                 self.submit(pending, false, hub);
             }
@@ -215,7 +218,12 @@ impl Conn {
             self.sink.respond(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
         let wanted = scgi.pass_request_body && !request.is_bodyless();
-        let streams = !scgi.request_buffering && wanted;
+        // What the cache may answer is taken in first: it need not go to an application at all.
+        let cached = scgi.cache.as_ref().is_some_and(|cache| {
+            let ignore = &scgi.ignore;
+            Book { cache, ignore }.part(&request) == Part::Takes || !cache.purge.is_empty()
+        });
+        let streams = !scgi.request_buffering && wanted && !cached;
         // What has come of a body that goes on as it comes is no more than one read.
         let in_memory = if streams {
             usize::MAX
@@ -229,6 +237,8 @@ impl Conn {
             streams,
             intake,
             spool,
+            caching: Caching::Unasked,
+            waited: None,
         });
         match pending.intake.as_ref().map(BodyIntake::left) {
             None => self.hand_over(pending, hub),
@@ -291,8 +301,11 @@ impl Conn {
         }
     }
 
-    /// Hands a request to the workers, unless buffers are at their ceiling.
-    fn hand_over(&mut self, pending: Box<Pending>, hub: &mut Hub) {
+    /// Answers a request from the cache, or hands it to the workers, unless buffers are at their ceiling.
+    pub(super) fn hand_over(&mut self, pending: Box<Pending>, hub: &mut Hub) {
+        let Some(pending) = self.ask_cache(pending, hub) else {
+            return;
+        };
         if hub.shared.memory.is_full() {
             self.phase = Phase::Wait(pending, hub.now + MEMORY_WAIT);
             self.wake_in(MEMORY_LOOK, hub);
@@ -352,6 +365,8 @@ impl Conn {
             queued: hub.now,
             keep_alive,
             finished: false,
+            caching: pending.caching,
+            detached: false,
         });
         self.half_closed = self.read_closed();
         self.sink

@@ -13,6 +13,7 @@ use crate::respond::head::{Ask, own};
 use crate::respond::local::Reason;
 use crate::respond::reply::Reply;
 use crate::sink::{Key, Turn};
+use crate::worker::exchange::Caching;
 
 /// A request to a status location, complete.
 pub struct Inquiry {
@@ -61,6 +62,8 @@ impl Conn {
             streams: false,
             intake,
             spool: Some(Spool::new(hub.shared.memory, MAX_FORM)),
+            caching: Caching::Passed,
+            waited: None,
         }));
         self.wake_in(self.client.body_timeout, hub);
     }
@@ -194,7 +197,7 @@ impl Conn {
         let place = match &self.phase {
             Phase::Preface | Phase::Head => &mut census.reading_head,
             Phase::Body(_) => &mut census.reading_body,
-            Phase::Wait(..) => &mut census.waiting,
+            Phase::Wait(..) | Phase::Await(_) => &mut census.waiting,
             Phase::Idle => &mut census.idle,
             Phase::Linger(_) => &mut census.closing,
             Phase::Busy { .. } => {

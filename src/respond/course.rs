@@ -50,6 +50,8 @@ pub struct Course {
     pub carried: Carried,
     /// What a cache had to do with the response (`$upstream_cache_status`); `None`: nothing.
     pub cache: Option<CacheStatus>,
+    /// The application is asked by GET although the client said HEAD (`$upstream_request_method`).
+    pub as_get: bool,
 }
 
 /// Fields of an earlier response that go along with the final one (S14, S26). Empty in nearly every course.
@@ -124,6 +126,7 @@ impl Course {
             in_error: false,
             carried: Carried::default(),
             cache: None,
+            as_get: false,
         };
         if let Some(answer) = &server.answer {
             course.action = Action::Return(answer);
@@ -131,6 +134,22 @@ impl Course {
             course.arrive(request.path(), client, false);
         }
         Some(course)
+    }
+
+    /// The same place, for a request that is the same but for its client.
+    pub fn again(course: &Course) -> Course {
+        Course {
+            server: course.server,
+            location: course.location,
+            action: course.action,
+            left: course.left,
+            status: None,
+            original: None,
+            in_error: course.in_error,
+            carried: Carried::default(),
+            cache: None,
+            as_get: false,
+        }
     }
 
     /// Settings about content that hold here.

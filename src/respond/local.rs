@@ -85,12 +85,13 @@ impl<'a> Around<'a> {
             request_id: request_id(self.conn.id, self.requests),
             tries: self.tries,
             cache: course.cache,
+            as_get: course.as_get,
             upstream_fields: self.upstream,
             sent_fields: &|_| None,
         }
     }
 
-    fn ask(&self, request: &Request) -> Ask<'a> {
+    pub(super) fn ask(&self, request: &Request) -> Ask<'a> {
         Ask {
             is_head: request.is_head(),
             minor_version: request.minor_version(),

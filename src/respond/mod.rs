@@ -6,6 +6,8 @@
 //! [`files::find`] opens it, [`reply::file_reply`] makes the response, of which the caller sends head and body. [`store`] keeps
 //! responses as files.
 
+pub mod cache_status;
+pub mod caching;
 pub mod conditions;
 pub mod cookie;
 pub mod course;

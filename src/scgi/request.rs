@@ -6,12 +6,14 @@
 //! Promises about every block, whatever the request: CONTENT_LENGTH is first and SCGI second (P3, Z6), no name stands
 //! twice (Z2), no value holds a NUL (Z7), and a client cannot speak for the operator, the gateway or the framing.
 
+mod cached;
 mod client;
 mod program;
 
 use super::decimal;
 use crate::http::request::Request;
 use crate::template::{Template, Values};
+pub use cached::Validators;
 use client::{Policy, Source};
 use program::Program;
 
@@ -99,19 +101,19 @@ impl Params {
         content_length: u64,
         out: &mut Vec<u8>,
     ) -> Result<Encoded, EncodeError> {
-        self.encode_from(request, values, content_length, out)
+        self.encode_from(request, values, (content_length, self.pass_headers), out)
     }
 
-    /// As [`Params::encode`], for anything that looks like a request.
+    /// As [`Params::encode`], for anything that looks like a request: the length of the body, and whether fields go along.
     fn encode_from<S: Source + ?Sized>(
         &self,
         source: &S,
         values: &dyn Values,
-        content_length: u64,
+        what: (u64, bool),
         out: &mut Vec<u8>,
     ) -> Result<Encoded, EncodeError> {
         let before = out.len();
-        let result = self.write(source, values, content_length, out);
+        let result = self.write(source, values, what, out);
         if result.is_err() {
             out.truncate(before);
         }
@@ -122,7 +124,7 @@ impl Params {
         &self,
         source: &S,
         values: &dyn Values,
-        content_length: u64,
+        (content_length, with_fields): (u64, bool),
         out: &mut Vec<u8>,
     ) -> Result<Encoded, EncodeError> {
         let block_at = out.len() + PREFIX;
@@ -131,7 +133,7 @@ impl Params {
         decimal::push(content_length, out);
         self.program.run(values, out)?;
         self.policy.write_host(source, out);
-        if self.pass_headers {
+        if with_fields {
             self.write_fields(source, block_at, out)?;
         }
         let block = out.len() - block_at;

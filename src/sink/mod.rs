@@ -97,6 +97,8 @@ struct Inner {
     /// The status of the exchange that has ended and is not counted yet.
     ended: Option<u16>,
     after: Option<After>,
+    /// There is no client.
+    detached: bool,
 }
 
 /// See the module's text.
@@ -167,9 +169,31 @@ impl Sink {
                 whole: None,
                 ended: None,
                 after: None,
+                detached: false,
             }),
             room: Condvar::new(),
         }
+    }
+
+    /// A sink without a client: nothing is counted of what goes into it. `nowhere` is no socket.
+    pub fn detached(
+        nowhere: OwnedFd,
+        key: Key,
+        notes: Arc<Notes>,
+        memory: &'static Memory,
+        stats: &'static Stats,
+    ) -> Sink {
+        let sink = Sink::new(nowhere, key, notes, memory, stats);
+        let mut inner = lock(&sink.inner);
+        inner.detached = true;
+        inner.gone = Some(Gone::Hangup);
+        drop(inner);
+        sink
+    }
+
+    /// Where notes for the front are left.
+    pub fn notes(&self) -> Arc<Notes> {
+        Arc::clone(&self.notes)
     }
 
     /// The client's socket.
@@ -190,6 +214,7 @@ impl Sink {
         let after = inner.after.take();
         match inner.ended.take() {
             None => {}
+            Some(_) if inner.detached => {}
             // Of a response at least the head goes out, or there was none for the client.
             Some(status) if status == 0 || inner.sent == 0 => self.stats.unanswered(),
             Some(status) => self.stats.response(status, inner.sent),

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::Desk;
 use super::attempt::Heard;
-use super::deliver::{Delivered, Delivery, Storing, deliver};
+use super::deliver::{Delivered, Delivery, Keeping, Storing, deliver};
 use super::script::{Passed, Script};
 use super::tries::{Plan, told};
 use crate::config::Scgi;
@@ -21,7 +21,7 @@ use crate::respond::local::{added_lines, quantity};
 use crate::respond::outcome::{Outcome, carry, decide};
 use crate::respond::ranges;
 use crate::respond::store::Store;
-use crate::respond::window::{Windowed, window};
+use crate::respond::window::{Ours, Windowed, window};
 use crate::scgi::response::{Head, Length};
 use crate::sink::{Ending, Overflow, Then};
 use crate::units;
@@ -37,6 +37,16 @@ impl Script<'_> {
         desk: &mut Desk,
     ) -> Result<Passed, Fault> {
         let scgi = plan.scgi;
+        if let Some(passed) = self.instead_of(&heard, scgi, desk) {
+            if self.shared.keeps_tries {
+                self.head = Some(heard.head.clone());
+            }
+            if !heard.counted {
+                server.succeeded(Instant::now());
+            }
+            heard.account(&server);
+            return Ok(passed);
+        }
         let outcome = decide(&heard.head, scgi, &self.exchange.course);
         if !matches!(outcome, Outcome::Deliver) {
             let carried = &mut self.exchange.course.carried;
@@ -46,25 +56,29 @@ impl Script<'_> {
         let windowed = match outcome {
             // An error page is sent as a whole.
             Outcome::Deliver if self.exchange.course.status.is_none_or(|s| s == 200) => {
-                window(&self.exchange.request, &heard.head, scgi)
+                window(&self.exchange.request, &heard.head, self.ours(scgi))
             }
             _ => Windowed::No,
         };
         let mut done = Passed::Elsewhere;
-        let delivers =
-            matches!(outcome, Outcome::Deliver) && !matches!(windowed, Windowed::Unsatisfiable(_));
+        let refused = matches!(windowed, Windowed::Unsatisfiable(_) | Windowed::Failed);
+        let delivers = matches!(outcome, Outcome::Deliver) && !refused;
         if self.shared.keeps_tries && !delivers {
             self.head = Some(heard.head.clone());
         }
         match outcome {
             Outcome::Deliver => match windowed {
                 Windowed::Unsatisfiable(size) => self.refuse_range(size),
+                Windowed::Failed => self.refuse(412),
                 windowed => {
                     let then = self.deliver(heard, plan, server, windowed, desk)?;
                     return Ok(Passed::Done(then));
                 }
             },
-            Outcome::ErrorPage => self.refuse(heard.head.status()),
+            Outcome::ErrorPage => {
+                self.remember(heard.head.status(), scgi);
+                self.refuse(heard.head.status());
+            }
             Outcome::Accel(target) => self.redirect(Target::of(target), &server),
             Outcome::Local(target) => self.redirect(Target::Uri(target), &server),
             Outcome::File(path) => {
@@ -80,6 +94,15 @@ impl Script<'_> {
         }
         heard.account(&server);
         Ok(done)
+    }
+
+    /// What the client may want less of than the application gives.
+    fn ours(&self, scgi: &Scgi) -> Ours {
+        match &self.asking {
+            Some(asking) if asking.is_candidate() => Ours::All,
+            _ if scgi.force_ranges => Ours::Ranges,
+            _ => Ours::Nothing,
+        }
     }
 
     /// Sends the course elsewhere. The rest of the application's body is not read: its connection is closed (S17).
@@ -220,7 +243,10 @@ impl Script<'_> {
         if self.shared.keeps_tries {
             self.head = Some(head.clone());
         }
-        let status = self.exchange.course.status;
+        let status = match windowed {
+            Windowed::NotModified => Some(304),
+            _ => self.exchange.course.status,
+        };
         let lines = self.lines(head, status.unwrap_or(head.status()));
         let extras = Extras {
             status,
@@ -229,7 +255,7 @@ impl Script<'_> {
                 Windowed::Part(window) => Some(window),
                 _ => None,
             },
-            ranges: windowed != Windowed::No,
+            ranges: matches!(windowed, Windowed::Whole | Windowed::Part(_)),
         };
         desk.head.clear();
         let plan = translate(head, scgi, &ask, &extras, &mut desk.head);
@@ -253,7 +279,23 @@ impl Script<'_> {
     ) -> Result<Then, Fault> {
         let scgi = plan.scgi;
         let shape = self.head(&heard.head, scgi, windowed, desk);
-        let store = self.begin_store(&heard.head, &shape, scgi);
+        let store = match self.begin_store(&heard.head, &shape, scgi) {
+            Some(storing) => Some(Keeping::Store(storing)),
+            None => {
+                let filling = self.begin_fill(&heard.head, &shape, scgi);
+                filling.map(|filling| Keeping::Cache(Box::new(filling)))
+            }
+        };
+        if self.exchange.detached && store.is_none() {
+            // Nobody wants it.
+            server.account(
+                heard.head.status(),
+                heard.sent_bytes,
+                heard.incoming.received,
+                heard.begin.elapsed(),
+            );
+            return Ok(Then::Close);
+        }
         // What may be stored has been protected since its pass began; what is not is the client's alone again.
         self.protect(scgi.ignore_client_abort || store.is_some());
         let client = self.exchange.client();
@@ -395,7 +437,7 @@ impl Script<'_> {
             );
         }
         if let Some(error) = &delivered.store_error {
-            log::error!("{}: --store: {error}", self.prefix(Some(address)));
+            log::error!("{}: not stored: {error}", self.prefix(Some(address)));
         }
     }
 

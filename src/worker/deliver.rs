@@ -6,6 +6,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::caching::Filling;
 use super::receive::{Got, HEADROOM, Incoming, TAILROOM};
 use crate::error::{Fault, Gone, Phase};
 use crate::http::chunked::{self, Decoder};
@@ -45,8 +46,39 @@ pub struct Delivery<'a, 'o> {
     pub reset_is_end: bool,
     /// Whether the connection's end is our own doing (`--connection-drop`), and not the application's.
     pub severed: &'a dyn Fn() -> bool,
-    /// Where the body is stored meanwhile (`--store`).
-    pub store: Option<Storing>,
+    /// Where the body is kept meanwhile.
+    pub store: Option<Keeping>,
+}
+
+/// What becomes of a body besides being delivered.
+pub enum Keeping {
+    /// `--store`.
+    Store(Storing),
+    /// `--cache`.
+    Cache(Box<Filling>),
+}
+
+impl Keeping {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        match self {
+            Keeping::Store(storing) => storing.store.write(bytes),
+            Keeping::Cache(filling) => filling.write(bytes),
+        }
+    }
+
+    fn commit(self) -> std::io::Result<()> {
+        match self {
+            Keeping::Store(storing) => storing.store.commit(storing.modified.as_deref()),
+            Keeping::Cache(filling) => filling.commit(),
+        }
+    }
+
+    /// Something is wrong with the response, or with the place where it was to be kept.
+    fn fail(self) {
+        if let Keeping::Cache(filling) = self {
+            filling.fail();
+        }
+    }
 }
 
 /// A response that becomes a file.
@@ -112,7 +144,7 @@ pub fn deliver(
 
 impl Flow<'_, '_, '_> {
     fn run(&mut self, from: &Connection, incoming: &mut Incoming) -> Result<(), Fault> {
-        if self.job.plan.bodyless {
+        if self.job.plan.bodyless && self.job.store.is_none() {
             return self.push(&[], true);
         }
         loop {
@@ -148,24 +180,23 @@ impl Flow<'_, '_, '_> {
     /// Keeps what there is of the body, and with the last of it gives the file its name: before the client has all, so that it
     /// finds the file with its next request. A failure costs the file and not the response (S7).
     fn store(&mut self, incoming: &Incoming, end: bool) {
-        let Some(storing) = &mut self.job.store else {
+        let Some(keeping) = &mut self.job.store else {
             return;
         };
-        let mut result = storing.store.write(incoming.bytes());
-        if result.is_ok() {
-            if !end {
-                return;
-            }
-            // Neither a body that was longer than announced nor one that a reset has ended is known to be whole.
-            if self.done.extra == 0
-                && !self.was_reset
-                && let Some(storing) = self.job.store.take()
-            {
-                result = storing.store.commit(storing.modified.as_deref());
-            }
+        let mut result = keeping.write(incoming.bytes());
+        if result.is_ok() && !end {
+            return;
+        }
+        let Some(keeping) = self.job.store.take() else {
+            return;
+        };
+        // Neither a body that was longer than announced nor one that a reset has ended is known to be whole.
+        if result.is_err() || self.done.extra > 0 || self.was_reset {
+            keeping.fail();
+        } else {
+            result = keeping.commit();
         }
         self.done.store_error = result.err();
-        self.job.store = None;
     }
 
     /// Small pieces may be joined, where nothing asks for each at once, or for a pace.
@@ -259,6 +290,10 @@ impl Flow<'_, '_, '_> {
     /// Frames and pushes what there is; `end` adds what ends the body.
     fn emit(&mut self, incoming: &mut Incoming, end: bool) -> Result<(), Fault> {
         self.done.received = incoming.received;
+        if self.job.plan.bodyless {
+            // The body is the cache's alone.
+            return self.push(&[], end);
+        }
         if let Some(window) = self.job.plan.window {
             let count = (incoming.to - incoming.from) as u64;
             let (from, to) = shown(window, self.passed, count);

@@ -8,9 +8,11 @@ use super::script::Script;
 use super::send::Body;
 use super::{Desk, Shared};
 use crate::buffer::spill::REUSE_MAX;
+use crate::cache::lookup::Asking;
 use crate::config::{Client, TempPath};
 use crate::http::request::Request;
 use crate::ops::vars::ConnInfo;
+use crate::respond::caching::Subject;
 use crate::respond::course::Course;
 use crate::respond::page::Page;
 use crate::sink::{Ending, Sink, Then};
@@ -36,6 +38,21 @@ pub struct Exchange {
     pub keep_alive: bool,
     /// The sink has been told of the end; from then on it belongs to the next exchange.
     pub finished: bool,
+    pub caching: Caching,
+    /// There is no client: an entry of the cache is refreshed.
+    pub detached: bool,
+}
+
+/// What a cache has to do with a request.
+pub enum Caching {
+    /// It has not been asked, where the location has one.
+    Unasked,
+    /// Nothing.
+    Passed,
+    /// It wants the application asked, and perhaps the response.
+    Asked(Box<Asking>),
+    /// The request is to purge it.
+    Purge(Box<Subject>),
 }
 
 impl Exchange {

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod attempt;
+pub mod caching;
 mod conclude;
 pub mod deliver;
 pub mod exchange;
@@ -22,6 +23,7 @@ mod tries;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::buffer::memory::Memory;
+use crate::cache::zone::Zone;
 use crate::config::Config;
 use crate::http::date::HttpDate;
 use crate::ops::accesslog::AccessLogs;
@@ -35,6 +37,8 @@ pub struct Shared {
     pub upstreams: Upstreams,
     pub stats: Stats,
     pub logs: AccessLogs,
+    /// One for each `--cache-path`.
+    pub zones: &'static [Zone],
     /// Tries, and the head of the last response, are remembered: a log or another template may ask for them.
     pub keeps_tries: bool,
 }

@@ -85,6 +85,7 @@ pub struct Record {
     pub head_len: usize,
     pub tries: Vec<Try>,
     pub cache: Option<CacheStatus>,
+    pub as_get: bool,
     pub head: Option<Head>,
     /// The client's head as sent.
     pub sent_head: Vec<u8>,
@@ -118,6 +119,7 @@ impl Record {
             complete: ended.complete && self.whole,
             tries: &self.tries,
             cache: self.cache,
+            as_get: self.as_get,
             upstream_fields: &upstream,
             sent_fields: &sent,
         });

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use super::exchange::Exchange;
+use super::caching::Consulted;
+use super::exchange::{Caching, Exchange};
 use super::report::{self, Record};
 use super::send::Body;
 use super::{Desk, Shared};
+use crate::cache::lookup::Asking;
+use crate::cache::zone::{Verdict, Zone};
+use crate::config::Scgi;
 use crate::config::address::Address;
 use crate::config::group::Group;
 use crate::error::{Fault, Gone};
@@ -55,6 +59,12 @@ pub(super) struct Script<'a> {
     pub(super) sent_head: Vec<u8>,
     /// The exchange goes on without its client: `--ignore-client-abort`, or its response is being stored.
     pub(super) protected: bool,
+    /// What the cache wants of the application's response.
+    pub(super) asking: Option<Box<Asking>>,
+    /// The cache that had to do with the response.
+    pub(super) zone: Option<&'static Zone>,
+    /// The application was asked whether a stored response is still good.
+    pub(super) validating: bool,
 }
 
 /// What one pass through an application came to.
@@ -67,6 +77,7 @@ pub(super) enum Passed {
 
 impl<'a> Script<'a> {
     pub(super) fn new(exchange: &'a mut Exchange, shared: &'static Shared) -> Script<'a> {
+        let protected = exchange.detached;
         Script {
             exchange,
             shared,
@@ -85,7 +96,10 @@ impl<'a> Script<'a> {
             framing: None,
             head: None,
             sent_head: Vec::new(),
-            protected: false,
+            protected,
+            asking: None,
+            zone: None,
+            validating: false,
         }
     }
 
@@ -95,7 +109,7 @@ impl<'a> Script<'a> {
             let date = desk.date(self.wall);
             match self.settle(std::mem::take(&mut reason), &date) {
                 Settled::Scgi(scgi) => {
-                    match self.pass(scgi, desk) {
+                    match self.visit(scgi, desk) {
                         Ok(Passed::Done(then)) => break then,
                         Ok(Passed::Elsewhere) => {}
                         Err(fault) => match self.fail(&fault) {
@@ -103,6 +117,7 @@ impl<'a> Script<'a> {
                             None => reason.cause = Some(fault.cause()),
                         },
                     }
+                    self.exchange.caching = Caching::Unasked;
                     self.new_pass = !self.tries.is_empty();
                 }
                 Settled::Reply(reply) => break self.reply(&reply),
@@ -120,6 +135,22 @@ impl<'a> Script<'a> {
             }
         };
         self.end(then);
+    }
+
+    /// What becomes of the request in a location with an application: the cache answers, or the application does, or the cache in
+    /// its place.
+    fn visit(&mut self, scgi: &'static Scgi, desk: &mut Desk) -> Result<Passed, Fault> {
+        if let Consulted::Passed(passed) = self.consult(scgi, desk) {
+            return Ok(passed);
+        }
+        let result = self.pass(scgi, desk);
+        let instead = match &result {
+            Err(fault) if !self.begun => self.stale_for_fault(fault, scgi, desk),
+            _ => None,
+        };
+        self.end_asking(Verdict::Unstorable);
+        self.exchange.course.as_get = false;
+        instead.map_or(result, Ok)
     }
 
     fn settle(&mut self, mut reason: Reason, date: &HttpDate) -> Settled {
@@ -237,6 +268,11 @@ impl<'a> Script<'a> {
 
     /// Leaves the connection to the front, and the access log's line to whoever sends the last byte.
     fn end(self, then: Then) {
+        if let (Some(zone), Some(how)) = (self.zone, self.exchange.course.cache)
+            && !self.exchange.detached
+        {
+            zone.count(how);
+        }
         if self.exchange.finished {
             return;
         }
@@ -254,7 +290,7 @@ impl<'a> Script<'a> {
     /// Counts the response and writes the access log's line, when the last byte is out. `complete` adds what the tries do not
     /// say yet.
     pub(super) fn after(&self, complete: impl FnOnce(&mut [Try])) -> Option<After> {
-        if self.shared.logs.is_empty() {
+        if self.shared.logs.is_empty() || self.exchange.detached {
             return None;
         }
         let exchange = &*self.exchange;
@@ -273,6 +309,7 @@ impl<'a> Script<'a> {
             head_len: self.head_len,
             tries,
             cache: exchange.course.cache,
+            as_get: exchange.course.as_get,
             head: self.head.clone(),
             sent_head: self.sent_head.clone(),
             whole: !self.cut,
@@ -292,6 +329,7 @@ impl<'a> Script<'a> {
 
     /// From now on the exchange goes on without its client, or does not.
     pub(super) fn protect(&mut self, protected: bool) {
+        let protected = protected || self.exchange.detached;
         if self.protected != protected {
             self.protected = protected;
             self.exchange.sink.set_protected(protected);

@@ -11,7 +11,7 @@ use crate::config::group::{Balance, Sticky};
 use crate::config::{BindTo, Pass, Scgi};
 use crate::error::{Described, Fault};
 use crate::ops::vars::cookie;
-use crate::scgi::request::EncodeError;
+use crate::scgi::request::{EncodeError, Validators};
 use crate::upstream::groups::{Group, Picked, Run};
 
 /// What all tries of a pass have in common.
@@ -55,6 +55,7 @@ impl Script<'_> {
         let gone = self.left();
         // What is to be stored is fetched for others, too (S9).
         let stores = scgi.store.is_some() && self.exchange.request.method() == "GET";
+        let stores = stores || self.asking.as_ref().is_some_and(|a| a.is_candidate());
         self.protect(scgi.ignore_client_abort || stores);
         if let Some(gone) = gone {
             // It left while the request was queued: an application that forks for each connection is spared one.
@@ -205,10 +206,20 @@ impl Script<'_> {
         } else {
             self.exchange.body.len()
         };
+        let validators = self.validators(scgi);
+        let is_whole = self.asking.as_ref().is_some_and(|a| a.is_candidate());
         let result = self.with_facts(0, |facts| {
+            let out = &mut desk.request;
+            if !is_whole {
+                return scgi.params.encode(request, facts, length, out);
+            }
+            let entry = validators.as_ref().map(|entry| entry.validators());
+            let (etag, modified) = entry.unwrap_or_default();
+            let validators = Validators { etag, modified };
             scgi.params
-                .encode(request, facts, length, &mut desk.request)
+                .encode_whole(request, validators, facts, length, out)
         });
+        self.validating = validators.is_some_and(|entry| entry.validators() != (None, None));
         match result {
             Ok(encoded) => Ok((encoded.start, encoded.block)),
             Err(error) => {

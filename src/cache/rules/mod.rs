@@ -2,9 +2,13 @@
 //! the request, the stored entry or the response, the clock and the settings alone. `nginx` goes by C38 to C56 with the
 //! corrections Z38 to Z44 and Z48 to Z50, `rfc9111` by the standard.
 
+mod nginx;
+mod rfc9111;
+pub mod stored;
+
 use crate::cache::{Entry, Meta};
 use crate::config::Ignore;
-use crate::config::cache::Cache;
+use crate::config::cache::{Cache, RuleBook};
 use crate::http::request::Request;
 use crate::scgi::response::Head;
 
@@ -80,25 +84,35 @@ pub enum Freshened {
 
 impl Book<'_> {
     /// What part the cache takes.
-    pub fn part(&self, _request: &Request) -> Part {
-        Part::None
+    pub fn part(&self, request: &Request) -> Part {
+        match self.cache.rules {
+            RuleBook::Nginx => nginx::part(self, request),
+            RuleBook::Rfc9111 => rfc9111::part(self, request),
+        }
     }
 
     /// The request wants a stored response or none (RFC 9111 5.2.1.7): 504 where there is none that may be used.
-    pub fn only_if_cached(&self, _request: &Request) -> bool {
-        false
+    pub fn only_if_cached(&self, request: &Request) -> bool {
+        match self.cache.rules {
+            RuleBook::Nginx => false, // C48
+            RuleBook::Rfc9111 => rfc9111::only_if_cached(self, request),
+        }
     }
 
     /// Whether a stored response that was selected (key and variant fit) may answer. `now` in wall clock seconds.
-    pub fn reuse(&self, _meta: &Meta, _request: &Request, _now: u64) -> Reuse {
-        Reuse::Expired {
-            while_updating: false,
+    pub fn reuse(&self, meta: &Meta, request: &Request, now: u64) -> Reuse {
+        match self.cache.rules {
+            RuleBook::Nginx => nginx::reuse(self, meta, now),
+            RuleBook::Rfc9111 => rfc9111::reuse(self, meta, request, now),
         }
     }
 
     /// Whether a stale response may answer in place of this trouble (C29, C31, Z41).
-    pub fn stale_on(&self, _meta: &Meta, _request: &Request, _trouble: Trouble, _now: u64) -> bool {
-        false
+    pub fn stale_on(&self, meta: &Meta, request: &Request, trouble: Trouble, now: u64) -> bool {
+        match self.cache.rules {
+            RuleBook::Nginx => nginx::stale_on(self, meta, trouble, now),
+            RuleBook::Rfc9111 => rfc9111::stale_on(self, meta, request, trouble, now),
+        }
     }
 
     /// Whether and how a response is stored.
@@ -107,51 +121,59 @@ impl Book<'_> {
     /// Why not, for the log.
     pub fn store(
         &self,
-        _request: &Request,
-        _head: &Head,
-        _times: Times,
+        request: &Request,
+        head: &Head,
+        times: Times,
     ) -> Result<Storable, &'static str> {
-        Err("nothing is")
+        match self.cache.rules {
+            RuleBook::Nginx => nginx::store(self, request, head, times),
+            RuleBook::Rfc9111 => rfc9111::store(self, request, head, times),
+        }
     }
 
     /// What a 304 for the validators of `entry` means.
     pub fn freshen(
         &self,
-        _request: &Request,
-        _entry: &Entry,
-        _head: &Head,
-        _times: Times,
+        request: &Request,
+        entry: &Entry,
+        head: &Head,
+        times: Times,
     ) -> Freshened {
-        Freshened::Drop
+        match self.cache.rules {
+            RuleBook::Nginx => nginx::freshen(self, entry, head, times),
+            RuleBook::Rfc9111 => rfc9111::freshen(self, request, entry, head, times),
+        }
     }
 
     /// What the response to a HEAD means for the stored response to a GET (RFC 9111 4.3.5). `None`: nothing.
     pub fn head_seen(
         &self,
-        _request: &Request,
-        _entry: &Entry,
-        _head: &Head,
-        _times: Times,
+        request: &Request,
+        entry: &Entry,
+        head: &Head,
+        times: Times,
     ) -> Option<Freshened> {
-        None
+        match self.cache.rules {
+            RuleBook::Nginx => None, // Z38: HEAD is asked as GET
+            RuleBook::Rfc9111 => rfc9111::head_seen(self, request, entry, head, times),
+        }
     }
 
     /// What else than the target itself the response to an unsafe request makes invalid (RFC 9111 4.4): paths with their queries,
     /// as in a request line, of the request's own origin. `None`: the response makes nothing invalid, not even the target.
-    pub fn invalidates(&self, _request: &Request, _head: &Head) -> Option<Vec<Vec<u8>>> {
-        None
+    pub fn invalidates(&self, request: &Request, head: &Head) -> Option<Vec<Vec<u8>>> {
+        match self.cache.rules {
+            RuleBook::Nginx => None,
+            RuleBook::Rfc9111 => rfc9111::invalidates(self, request, head),
+        }
     }
 
     /// Whether a HEAD is sent to the application as a GET, so that its response can be stored (Z38).
     pub fn converts_head(&self) -> bool {
-        false
-    }
-}
-
-impl Entry {
-    /// The validators to ask the application with: ETag and Last-Modified (C57).
-    pub fn validators(&self) -> (Option<&[u8]>, Option<&[u8]>) {
-        (None, None)
+        match self.cache.rules {
+            RuleBook::Nginx => true,
+            RuleBook::Rfc9111 => rfc9111::converts_head(self),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What becomes of a response.
 
 use crate::cli::table::{Flag, ROW, Role, Topic};
+use crate::cli::values::cache::alone;
 use crate::cli::values::response::{
     internal_redirect, sendfile, sendfile_root, store, store_access,
 };
@@ -107,11 +108,15 @@ pub const FLAGS: &[Flag] = &[
             that the value gives, which may contain variables; an empty result keeps nothing. Kept are responses to GET of \
             status 200 that came in whole and as long as they said, and only with `--buffering` on. A file appears under its \
             name when it is complete, with the Last-Modified of the response as its time; directories are made as needed. \
-            Nothing ever removes it. A response with a Content-Encoding is not kept, for a file could not name it.\n\n\
+            Nothing ever removes it. A response with a Content-Encoding is not kept, for a file could not name it. See `--cache` \
+            for responses that are kept for a time; the two exclude each other.\n\n\
             A location that serves files then finds it there. It asks the application for what is missing by \
             `--error-page '404 = /fetch$uri'`, where `--location /fetch/` has `--internal`, `--pass`, `--alias` and \
             `--store on`.",
-        role: Role::Set(|s, v| put(&mut s.store, store(v))),
+        role: Role::Set(|s, v| {
+            let store = store(v).and_then(|store| alone(store, "cache", s.caches()));
+            put(&mut s.store, store)
+        }),
         ..BASE
     },
     Flag {

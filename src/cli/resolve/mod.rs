@@ -1,5 +1,6 @@
 //! From scopes to the [`Config`]: inheritance, defaults, names, and the checks that need the whole picture.
 
+mod cache;
 mod content;
 mod groups;
 mod listens;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use crate::config::access::AccessRules;
 use crate::config::address::{Address, Destination};
+use crate::config::cache::Zone;
 use crate::config::content::{RealIpHeader, Return};
 use crate::config::group::Group;
 use crate::config::{Client, Config, Handler, Listen, Location, Match, Pass, Server, TempPath};
@@ -63,9 +65,11 @@ pub fn resolve(tree: &Tree, demo_socket: &Path, remarks: &mut Remarks) -> Config
         tree,
         demo_socket,
         groups: groups::explicit(http, remarks),
+        zones: cache::zones(http, &temp_path(&Chain(vec![http])).dir, remarks),
         remarks,
     };
     resolver.check_demo();
+    cache::check_names(&resolver.scopes(), &resolver.zones, resolver.remarks);
     resolver.warn_of_repeated_conditions();
     let asks_upstream = resolver.asks_upstream();
     let servers: Vec<Server> = tree
@@ -75,6 +79,8 @@ pub fn resolve(tree: &Tree, demo_socket: &Path, remarks: &mut Remarks) -> Config
         .collect();
     resolver.check_something_served(&servers);
     let groups = std::mem::take(&mut resolver.groups);
+    let zones = std::mem::take(&mut resolver.zones);
+    cache::warn_of_unused(&http.cache_paths, &servers, &zones, remarks);
     let listens = listens::listens(tree, remarks);
     warn_of_no_proxy(&servers, &listens, remarks);
     Config {
@@ -82,7 +88,7 @@ pub fn resolve(tree: &Tree, demo_socket: &Path, remarks: &mut Remarks) -> Config
         listens,
         servers,
         groups,
-        zones: Vec::new(),
+        zones,
         maps: http.maps.clone(),
         asks_upstream,
     }
@@ -93,6 +99,7 @@ struct Resolver<'a> {
     demo_socket: &'a Path,
     remarks: &'a mut Remarks,
     groups: Vec<Group>,
+    zones: Vec<Zone>,
 }
 
 impl<'a> Resolver<'a> {
@@ -203,7 +210,7 @@ impl<'a> Resolver<'a> {
         if content.root.is_none() && !answers {
             self.warn_of_no_answer(server, location);
         }
-        Location {
+        let resolved = Location {
             matching: location.matching.clone(),
             internal: matches!(location.matching, Match::Named(_))
                 || chain.0.iter().any(|level| level.internal),
@@ -212,7 +219,14 @@ impl<'a> Resolver<'a> {
             handler,
             access,
             client: client(&chain),
-        }
+        };
+        cache::warn(
+            &resolved,
+            &self.tree.http.settings.maps,
+            &place,
+            self.remarks,
+        );
+        resolved
     }
 
     /// Who answers: at most one of `--pass`, `--return` and `--status` can.
@@ -251,7 +265,8 @@ impl<'a> Resolver<'a> {
         };
         let sizes = sizes::sizes(chain, self.remarks);
         if let Some(pass) = pass {
-            let scgi = scgi::scgi(chain, pass, sizes, place, self.remarks);
+            let mut scgi = scgi::scgi(chain, pass, sizes, place, self.remarks);
+            scgi.cache = cache::cache(chain, &self.zones, place, self.remarks);
             return Handler::Scgi(Box::new(scgi));
         }
         match (answer, status) {
@@ -347,11 +362,13 @@ fn client(chain: &Chain) -> Client {
         keepalive_requests: chain.or(|s| &s.keepalive_requests, 1000),
         limit_rate: chain.or(|s| &s.client_limit_rate, None),
         limit_rate_after: chain.or(|s| &s.client_limit_rate_after, None),
-        temp: chain
-            .get(|s| &s.temp_path)
-            .cloned()
-            .unwrap_or_else(default_temp),
+        temp: temp_path(chain),
     }
+}
+
+fn temp_path(chain: &Chain) -> TempPath {
+    let given = chain.get(|s| &s.temp_path);
+    given.cloned().unwrap_or_else(default_temp)
 }
 
 fn default_temp() -> TempPath {

@@ -42,7 +42,7 @@ fn unique(given: &[Param], remarks: &mut Remarks) -> Vec<Param> {
 
 /// The standard set in the order of the manual; those that are marked are left out when they are empty.
 static STANDARD: [(&str, Var, bool); 17] = [
-    ("REQUEST_METHOD", Var::RequestMethod, false),
+    ("REQUEST_METHOD", Var::UpstreamRequestMethod, false),
     ("REQUEST_URI", Var::RequestUri, false),
     ("QUERY_STRING", Var::Args, false),
     ("CONTENT_TYPE", Var::ContentType, false),

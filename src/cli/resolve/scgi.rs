@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use crate::cli::scopes::complain;
-use crate::cli::settings::Chain;
+use crate::cli::settings::{Chain, Settings};
 use crate::config::content::{InternalRedirect, NextUpstream, SendFile, Store, StoreSettings};
 use crate::config::{Pass, PathInfo, Scgi};
 use crate::scgi::request::Params;
 
 use super::{Remarks, SIXTY, Sizes, params};
 
-/// The settings of a location that passes requests on. `place` says where that is, as the end of a phrase.
+/// The settings of a location that passes requests on, without its cache. `place` says where that is, as the end of a phrase.
 pub fn scgi(chain: &Chain, pass: Pass, sizes: Sizes, place: &str, remarks: &mut Remarks) -> Scgi {
     let path_info = chain.or(|s| &s.path_info, PathInfo::On);
     let list = params::list(chain, &path_info, remarks);
@@ -65,7 +65,7 @@ fn sendfile(chain: &Chain, place: &str, remarks: &mut Remarks) -> Option<SendFil
 }
 
 fn store(chain: &Chain, place: &str, remarks: &mut Remarks) -> Option<StoreSettings> {
-    let store = chain.or(|s| &s.store, None)?;
+    let store = chain.switch(|s| &s.store, Settings::caches)?.clone();
     if matches!(store, Store::On) && chain.get(|s| &s.root).is_none() {
         let why = format!("needs --root or --alias{place}");
         remarks.error(complain("store", Some("on"), &why));

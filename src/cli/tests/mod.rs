@@ -1,5 +1,9 @@
 //! The command line as a whole: grammar, inheritance, every class of error, and what comes out of it.
 
+mod cache;
+mod cache_errors;
+mod cache_listing;
+mod cache_path;
 mod config;
 mod content;
 mod errors;

@@ -116,7 +116,7 @@ fn a_test_looks_for_the_roots() {
     );
 }
 
-fn listing(args: &[&str]) -> (Config, String) {
+pub fn listing(args: &[&str]) -> (Config, String) {
     let args: Vec<&str> = args.iter().copied().chain(["-T"]).collect();
     match run(&args) {
         Action::Test(config, text, _) => (*config, text),
@@ -198,7 +198,7 @@ fn the_listing_is_the_same_command_line() {
 }
 
 /// The listing of a command line, read back, means the same and warns of nothing else.
-fn holds_again(args: &[&str]) {
+pub fn holds_again(args: &[&str]) {
     let (config, text) = listing(args);
     let again = unlist(&text);
     let again: Vec<&str> = again.iter().map(String::as_str).collect();

@@ -75,7 +75,7 @@ pub fn upstream(value: &Value) -> Result<UpstreamSpec, String> {
 }
 
 /// A parameter given twice is a mistake.
-fn once(value: &Value, first: usize) -> Result<(), String> {
+pub fn once(value: &Value, first: usize) -> Result<(), String> {
     let name = |word: &str| word.split('=').next().unwrap_or_default().to_owned();
     let names: Vec<String> = value.texts().skip(first).map(name).collect();
     let mut rest = names.iter();
@@ -114,11 +114,13 @@ fn unknown_parameter(word: &str) -> String {
     )
 }
 
-fn count(text: &str, low: usize, high: usize) -> Result<u32, String> {
+/// A whole number of 32 bits between `low` and `high`.
+pub fn count(text: &str, low: usize, high: usize) -> Result<u32, String> {
     u32::try_from(whole(text, low, high)?).map_err(|error| error.to_string())
 }
 
-fn span(text: &str) -> Result<Duration, String> {
+/// A time, as one word of a value.
+pub fn span(text: &str) -> Result<Duration, String> {
     units::time(text).map_err(|why| named(text, why))
 }
 

@@ -14,6 +14,7 @@ use crate::units;
 use super::settings::{AccessLogSpec, PassSpec, fixed_bind};
 use super::words::Value;
 
+pub mod cache;
 pub mod content;
 pub mod groups;
 pub mod response;

@@ -105,6 +105,8 @@ pub struct Facts<'a> {
     pub tries: &'a [Try],
     /// `$upstream_cache_status`; `None`: no cache had to do with it.
     pub cache: Option<CacheStatus>,
+    /// The application is, or was, asked by GET although the client said HEAD.
+    pub as_get: bool,
     /// Fields of the application's response by name (`content-type`), several joined with `, `, for
     /// `$upstream_http_NAME` (V19).
     pub upstream_fields: &'a dyn Fn(&str) -> Option<Vec<u8>>,
@@ -175,6 +177,7 @@ impl Values for Facts<'_> {
             Var::RequestFilename => self.put_request_filename(out),
             Var::RequestId => put_with(out, |out| put_hex(out, self.request_id)),
             Var::RequestLength => self.put_request_length(out),
+            Var::UpstreamRequestMethod if self.as_get => put_bytes(out, b"GET"),
             Var::RequestMethod | Var::UpstreamRequestMethod => {
                 put_some(out, self.request.map(|r| r.method().as_bytes()))
             }

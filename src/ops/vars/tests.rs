@@ -111,6 +111,7 @@ fn facts<'a>(config: &'a Config, conn: &'a ConnInfo, request: Option<&'a Request
         complete: true,
         tries: &[],
         cache: None,
+        as_get: false,
         upstream_fields: &|name| (name == "x-app-id").then(|| b"42".to_vec()),
         sent_fields: &|name| (name == "etag").then(|| b"\"e\"".to_vec()),
     }

@@ -81,7 +81,7 @@ fn variable(name: &str, var: Var) -> Param {
 
 fn encode(params: &Params, source: &Fake) -> Result<Pairs, EncodeError> {
     let mut out = b"before".to_vec();
-    let result = params.encode_from(source, &Vars(b"/a"), 0, &mut out);
+    let result = params.encode_from(source, &Vars(b"/a"), (0, params.pass_headers), &mut out);
     match result {
         Ok(encoded) => {
             assert!(out.starts_with(b"before") && encoded.start >= 6);
@@ -119,7 +119,7 @@ fn the_wire_form_is_a_netstring_with_the_length_first() {
         None,
     );
     let mut out = Vec::new();
-    let encoded = params.encode_from(&client(&[]), &Vars(b"/deepthought"), 27, &mut out);
+    let encoded = params.encode_from(&client(&[]), &Vars(b"/deepthought"), (27, true), &mut out);
     let encoded = encoded.expect("can be encoded");
     assert_eq!(
         out[encoded.start..].escape_ascii().to_string(),
@@ -133,7 +133,7 @@ fn lengths_of_every_size_are_written() {
     for length in [0, 9, 10, 12_345, u64::MAX] {
         let mut out = Vec::new();
         let encoded = Params::new(vec![], false, None)
-            .encode_from(&client(&[]), &Vars(b""), length, &mut out)
+            .encode_from(&client(&[]), &Vars(b""), (length, true), &mut out)
             .expect("small");
         let pairs = read(&out[encoded.start..]).expect("well-formed");
         assert_eq!(pairs[0].1, length.to_string().into_bytes());
@@ -350,8 +350,12 @@ fn the_host_is_the_normalised_one_with_the_clients_port() {
 fn a_nul_is_refused_wherever_it_stands() {
     let nul = |list: Vec<Param>, fields: &[(&str, &str)], uri: &'static [u8]| {
         let mut out = Vec::new();
-        let result =
-            Params::new(list, true, None).encode_from(&client(fields), &Vars(uri), 0, &mut out);
+        let result = Params::new(list, true, None).encode_from(
+            &client(fields),
+            &Vars(uri),
+            (0, true),
+            &mut out,
+        );
         assert!(out.is_empty());
         result
     };

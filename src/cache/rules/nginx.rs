@@ -1,0 +1,292 @@
+//! The rule book `nginx`: what nginx stores and reuses (C9, C29 to C34, C38 to C50), with its mistakes put right (Z38 to Z44, Z50).
+//!
+//! The directives of requests mean nothing here (C48), nothing is heuristic (C38), and nobody's request makes a stored response
+//! invalid.
+
+use super::{Book, Freshened, Part, Reuse, Storable, Times, Trouble, stored};
+use crate::cache::directives::{ResponseDirectives, Seconds};
+use crate::cache::{Entry, Meta, vary};
+use crate::http::date;
+use crate::http::request::Request;
+use crate::scgi::decimal;
+use crate::scgi::response::{Head, Known};
+
+/// C9: GET and HEAD always, POST where the settings have it.
+pub fn part(book: &Book<'_>, request: &Request) -> Part {
+    match request.method() {
+        "GET" | "HEAD" => Part::Takes,
+        "POST" if book.cache.post => Part::Takes,
+        _ => Part::None,
+    }
+}
+
+/// C21, C30.
+pub fn reuse(book: &Book<'_>, meta: &Meta, now: u64) -> Reuse {
+    if now <= meta.fresh_until && !meta.no_cache {
+        return Reuse::Fresh;
+    }
+    let in_window = now <= window_end(meta, meta.stale_while);
+    Reuse::Expired {
+        while_updating: may_be_stale(meta) && (book.cache.use_stale.updating || in_window),
+    }
+}
+
+/// C29, C31, C32; Z41: the window of stale-if-error is open for failures that the application reports itself, too.
+pub fn stale_on(book: &Book<'_>, meta: &Meta, trouble: Trouble, now: u64) -> bool {
+    let allowed = &book.cache.use_stale;
+    let (is_listed, is_failure) = match trouble {
+        Trouble::Error => (allowed.error, true),
+        Trouble::Timeout => (allowed.timeout, true),
+        Trouble::InvalidHeader => (allowed.invalid_header, true),
+        Trouble::Status(status) => (
+            allowed.lists(status),
+            matches!(status, 500 | 502 | 503 | 504),
+        ),
+    };
+    let in_window = is_failure && now <= window_end(meta, meta.stale_error);
+    may_be_stale(meta) && (is_listed || in_window)
+}
+
+/// C38 to C52.
+///
+/// # Errors
+/// Why it is not stored.
+pub fn store(
+    book: &Book<'_>,
+    request: &Request,
+    head: &Head,
+    times: Times,
+) -> Result<Storable, &'static str> {
+    if part(book, request) != Part::Takes {
+        return Err("the method is not cached");
+    }
+    forbidden(book, head)?;
+    let heard = Heard::of(book, head);
+    let until = match heard.says(book, head, times) {
+        Says::Until(until) => until,
+        Says::Nothing => by_status(book, head.status(), times)?,
+        Says::Forbids(why) | Says::Spent(why) => return Err(why),
+    };
+    heard.storable(book, head, times, until)
+}
+
+/// C58, Z43. Its own fields say how long the response is good now; else the stored ones, counted from now, else the settings.
+pub fn freshen(book: &Book<'_>, entry: &Entry, head: &Head, times: Times) -> Freshened {
+    let own = Heard::of(book, head).says(book, head, times);
+    if let Says::Forbids(_) = own {
+        return Freshened::Drop;
+    }
+    let Some(merged) = stored::merge(&entry.head, head) else {
+        return Freshened::Drop;
+    };
+    let heard = Heard::of(book, &merged);
+    // C60: without any time it stays, and is validated each time.
+    let spent = Until {
+        last: times.received.saturating_sub(1),
+        by_settings: false,
+    };
+    let until = match own {
+        Says::Until(until) => until,
+        _ => match heard.says(book, &merged, times) {
+            Says::Until(until) => until,
+            Says::Spent(_) => spent,
+            Says::Nothing => by_status(book, merged.status(), times).unwrap_or(spent),
+            Says::Forbids(_) => return Freshened::Drop,
+        },
+    };
+    let storable = heard.storable(book, &merged, times, until);
+    storable.map_or(Freshened::Drop, Freshened::Update)
+}
+
+/// What forbids storing before anybody asks for how long.
+fn forbidden(book: &Book<'_>, head: &Head) -> Result<(), &'static str> {
+    let ignore = book.ignore;
+    match head.status() {
+        206 => return Err("the response is a part"), // Z50
+        // It answers somebody's condition, and would be served to all.
+        304 => return Err("the response is a 304"),
+        _ => {}
+    }
+    if !ignore.set_cookie && head.field("set-cookie").is_some() {
+        return Err("Set-Cookie"); // C41
+    }
+    // C19.
+    let field = |which| head.known_field(which);
+    if !ignore.redirect && field(Known::AccelRedirect).is_some() {
+        return Err("X-Accel-Redirect");
+    }
+    let unbuffered = |value: &[u8]| value.eq_ignore_ascii_case(b"no");
+    if !ignore.buffering && field(Known::AccelBuffering).is_some_and(unbuffered) {
+        return Err("X-Accel-Buffering: no");
+    }
+    Ok(())
+}
+
+/// Until when a response is fresh.
+#[derive(Debug, Clone, Copy)]
+struct Until {
+    /// Seconds since 1970; this one included (C21).
+    last: u64,
+    by_settings: bool,
+}
+
+/// What a response says about that.
+enum Says {
+    /// It is not to be stored.
+    Forbids(&'static str),
+    /// There is no time left, or none that can be read.
+    Spent(&'static str),
+    Until(Until),
+    Nothing,
+}
+
+/// What is heard of a response's directives.
+struct Heard {
+    directives: ResponseDirectives,
+    /// Expires counts: it is not ignored, and no targeted field stands in for it.
+    expires: bool,
+}
+
+impl Heard {
+    fn of(book: &Book<'_>, head: &Head) -> Heard {
+        if let Some(directives) = ResponseDirectives::targeted(head, &book.cache.targeted) {
+            return Heard {
+                directives,
+                expires: false,
+            };
+        }
+        Heard {
+            directives: match book.ignore.cache_control {
+                true => ResponseDirectives::default(), // C49: with the stale extensions
+                false => ResponseDirectives::of(head),
+            },
+            expires: !book.ignore.expires,
+        }
+    }
+
+    /// In the order of C38. What X-Accel-Expires allows, no directive forbids (C45).
+    fn says(&self, book: &Book<'_>, head: &Head, times: Times) -> Says {
+        if !book.ignore.accel_expires
+            && let Some(says) = accel_expires(head, times)
+        {
+            return says;
+        }
+        let directives = &self.directives;
+        if directives.no_store {
+            return Says::Forbids("no-store");
+        }
+        if directives.no_cache.is_whole() {
+            return Says::Forbids("no-cache");
+        }
+        if directives.private.is_whole() {
+            return Says::Forbids("private");
+        }
+        let seconds = match directives.s_maxage {
+            Seconds::Absent => directives.max_age,
+            seconds => seconds,
+        };
+        match seconds {
+            Seconds::Given(seconds) => remaining(seconds, head, times),
+            Seconds::Malformed => Says::Spent("max-age is no number"),
+            Seconds::Absent if self.expires => expires(head, times),
+            Seconds::Absent => Says::Nothing,
+        }
+    }
+
+    fn storable(
+        &self,
+        book: &Book<'_>,
+        head: &Head,
+        times: Times,
+        until: Until,
+    ) -> Result<Storable, &'static str> {
+        let directives = &self.directives;
+        let stale_while = directives.stale_while_revalidate.unwrap_or(0);
+        let meta = Meta {
+            received: times.received,
+            initial_age: stored::initial_age(head, times),
+            fresh_until: until.last,
+            stale_while,
+            stale_error: directives.stale_if_error.unwrap_or(stale_while), // C33
+            must_revalidate: directives.must_revalidate || directives.proxy_revalidate,
+            no_cache: false,
+            heuristic: false,
+            by_settings: until.by_settings,
+        };
+        Ok(Storable {
+            meta,
+            vary_names: match book.ignore.vary {
+                true => Box::default(),
+                false => vary::names(head)?,
+            },
+            head: stored::head(head, directives, times),
+        })
+    }
+}
+
+/// Seconds from now; 0: not stored; `@` and seconds since 1970, also past ones (C47). `None`: there is none that can be read.
+fn accel_expires(head: &Head, times: Times) -> Option<Says> {
+    let value = head.known_field(Known::AccelExpires)?;
+    let last = match value.strip_prefix(b"@") {
+        Some(absolute) => decimal::parse(absolute)?,
+        None => match decimal::parse(value)? {
+            0 => return Some(Says::Forbids("X-Accel-Expires: 0")),
+            seconds => times.received.saturating_add(seconds),
+        },
+    };
+    Some(Says::Until(Until {
+        last,
+        by_settings: true,
+    }))
+}
+
+/// C43; Z42: the age that the response already has is a part of its time.
+fn remaining(seconds: u32, head: &Head, times: Times) -> Says {
+    if seconds == 0 {
+        return Says::Spent("max-age is 0");
+    }
+    let age = stored::initial_age(head, times);
+    match seconds.checked_sub(age) {
+        None | Some(0) => Says::Spent("it is older than its max-age"),
+        Some(left) => Says::Until(Until {
+            last: times.received.saturating_add(u64::from(left)),
+            by_settings: false,
+        }),
+    }
+}
+
+/// C46.
+fn expires(head: &Head, times: Times) -> Says {
+    match head.known_field(Known::Expires).map(date::parse) {
+        None => Says::Nothing,
+        Some(Some(last)) if last >= times.received => Says::Until(Until {
+            last,
+            by_settings: false,
+        }),
+        Some(_) => Says::Spent("Expires is past"),
+    }
+}
+
+/// C40, Z39.
+fn by_status(book: &Book<'_>, status: u16, times: Times) -> Result<Until, &'static str> {
+    let time = book.cache.valid_for(status);
+    match time.map_or(0, |time| time.as_secs()) {
+        0 => Err("nothing gives it a time"),
+        seconds => Ok(Until {
+            last: times.received.saturating_add(seconds),
+            by_settings: true,
+        }),
+    }
+}
+
+/// Z40: what must be validated is never served stale, whatever the settings or the windows say.
+fn may_be_stale(meta: &Meta) -> bool {
+    !meta.must_revalidate && !meta.no_cache
+}
+
+fn window_end(meta: &Meta, seconds: u32) -> u64 {
+    meta.fresh_until.saturating_add(u64::from(seconds))
+}
+
+#[cfg(test)]
+mod tests;

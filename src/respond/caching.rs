@@ -1,0 +1,178 @@
+//! What a location's cache settings come to for one request: which zone, which key, what is bypassed; and the answer that a
+//! stored response makes. Used by the front, and by a worker for redirects inside the gateway. No I/O.
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::cache_status;
+use super::course::Course;
+use super::head::own;
+use super::hit::{HitManner, hit_reply};
+use super::local::{Around, Reason};
+use super::reply::{Answer, Reply};
+use crate::cache::lookup::{Question, seconds};
+use crate::cache::rules::Book;
+use crate::cache::zone::{Waiter, Zone};
+use crate::cache::{CacheStatus, Entry};
+use crate::config::Scgi;
+use crate::config::cache::{Cache, ZoneName};
+use crate::http::request::Request;
+use crate::template::{Template, Values};
+
+/// What a request is asked about at the cache.
+#[derive(Debug)]
+pub struct Subject {
+    pub zone: &'static Zone,
+    /// Without a method: see [`own_entries`].
+    pub key: Vec<u8>,
+    pub bypass: bool,
+}
+
+impl Subject {
+    /// The question that goes with it.
+    pub fn question<'a>(
+        &'a self,
+        scgi: &'a Scgi,
+        cache: &'a Cache,
+        request: &'a Request,
+        around: &Around<'_>,
+        waiter: Option<(Waiter, Option<Instant>)>,
+    ) -> Question<'a> {
+        Question {
+            zone: self.zone,
+            book: Book {
+                cache,
+                ignore: &scgi.ignore,
+            },
+            request,
+            key: &self.key,
+            bypass: self.bypass,
+            now: around.now,
+            wall: around.wall,
+            waiter,
+        }
+    }
+}
+
+impl Around<'_> {
+    /// Which zone the request is kept in, and under which key. `None`: in none.
+    ///
+    /// # Errors
+    /// 500: the name of the zone came from variables, and there is no such zone (C10).
+    pub fn subject(
+        &self,
+        zones: &'static [Zone],
+        cache: &Cache,
+        request: &Request,
+        course: &Course,
+    ) -> Result<Option<Subject>, u16> {
+        let facts = self.facts(request, course, 0);
+        let zone = match &cache.zone {
+            ZoneName::Fixed(index) => zones.get(*index),
+            ZoneName::Template(template) => {
+                let mut name = Vec::new();
+                template.render(&facts, &mut name);
+                if name.is_empty() || name == b"off" {
+                    return Ok(None);
+                }
+                let is_it = |zone: &&Zone| zone.settings.name.as_bytes() == name;
+                let found = zones.iter().find(is_it);
+                if found.is_none() {
+                    log::error!("--cache: there is no zone \"{}\"", name.escape_ascii());
+                    return Err(500);
+                }
+                found
+            }
+        };
+        let Some(zone) = zone else { return Ok(None) };
+        let mut key = Vec::new();
+        cache.key.render(&facts, &mut key);
+        Ok(Some(Subject {
+            zone,
+            key,
+            bypass: self.says(&cache.bypass, request, course),
+        }))
+    }
+
+    /// Whether one of the templates is neither empty nor `0`.
+    pub fn says(&self, templates: &[Template], request: &Request, course: &Course) -> bool {
+        !templates.is_empty() && says(templates, &self.facts(request, course, 0))
+    }
+
+    /// The response that a stored one makes.
+    ///
+    /// # Errors
+    /// The status that refuses it (412, 416), and the field that belongs to that.
+    pub fn hit(
+        &self,
+        entry: &Arc<Entry>,
+        how: CacheStatus,
+        scgi: &Scgi,
+        request: &Request,
+        course: &Course,
+    ) -> Result<Reply, (u16, Reason)> {
+        let status = course.status.unwrap_or(entry.head.status());
+        let mut lines = self.lines(status, request, course);
+        let now = seconds(self.wall);
+        let name = scgi.cache.as_ref().and_then(|c| c.status_name.as_ref());
+        if let Some(name) = name {
+            cache_status::push_hit(name, &entry.meta, how, now, &mut lines);
+        }
+        let answer = hit_reply(
+            entry,
+            &HitManner {
+                request,
+                ask: &self.ask(request),
+                scgi,
+                status: course.status,
+                lines: &lines,
+                how,
+                now,
+            },
+        );
+        match answer {
+            Answer::Reply(reply) => Ok(reply),
+            Answer::Refused(status, field) => {
+                let reason = Reason {
+                    field,
+                    ..Reason::default()
+                };
+                Err((status, reason))
+            }
+        }
+    }
+
+    /// A response of this status without a body.
+    pub fn empty(&self, status: u16, request: &Request, course: &Course) -> Reply {
+        let lines = self.lines(status, request, course);
+        let mut head = Vec::new();
+        own(
+            status,
+            None,
+            0,
+            (&[], &lines),
+            &self.ask(request),
+            &mut head,
+        );
+        Reply::bytes(status, head, Vec::new(), self.keep_alive)
+    }
+}
+
+/// Methods other than GET and HEAD have entries of their own. No key has a line end but this one's.
+pub fn own_entries(method: &str, key: &mut Vec<u8>) {
+    if !matches!(method, "GET" | "HEAD") {
+        key.push(b'\n');
+        key.extend_from_slice(method.as_bytes());
+    }
+}
+
+/// Whether one of the templates is neither empty nor `0` (C13).
+pub fn says(templates: &[Template], values: &dyn Values) -> bool {
+    let mut text = Vec::new();
+    templates.iter().any(|template| {
+        text.clear();
+        template.render(values, &mut text);
+        !matches!(text.as_slice(), b"" | b"0")
+    })
+}

@@ -1,0 +1,469 @@
+//! A worker's dealings with the cache: what is stored of a response, what answers in place of one, what is refreshed and purged.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use super::Desk;
+use super::attempt::Heard;
+use super::exchange::Caching;
+use super::retry::Condition;
+use super::script::{Passed, Script};
+use crate::cache::fill::{Draft, Fill};
+use crate::cache::lookup::{Asking, Found, look, seconds};
+use crate::cache::rules::{Book, Freshened, Part, Storable, Times, Trouble};
+use crate::cache::zone::Verdict;
+use crate::cache::{CacheStatus, Entry, disk, key};
+use crate::config::Scgi;
+use crate::error::Fault;
+use crate::http::request::{Limits, Request};
+use crate::respond::caching::{Subject, own_entries, says};
+use crate::respond::head;
+use crate::scgi::response::{Head, Length};
+
+/// What the cache says before the application is asked.
+pub(super) enum Consulted {
+    /// The application is to be asked.
+    Ask,
+    /// Something else answers.
+    Passed(Passed),
+}
+
+/// A response that is being stored, and whoever waits for it.
+pub struct Filling {
+    fill: Fill,
+    asking: Box<Asking>,
+    now: Instant,
+}
+
+impl Filling {
+    /// Keeps a piece of the body.
+    ///
+    /// # Errors
+    /// It can not be stored; the response goes on without (Z25).
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.fill.write(bytes)
+    }
+
+    /// All of the body has come: from now on it is found.
+    ///
+    /// # Errors
+    /// As [`Filling::write`].
+    pub fn commit(mut self) -> io::Result<()> {
+        let stored = self.fill.commit(self.now)?;
+        self.asking.end(match stored {
+            true => Verdict::Stored,
+            // It was purged meanwhile: whoever waits asks anew.
+            false => Verdict::Abandoned,
+        });
+        Ok(())
+    }
+
+    /// It will not be complete, or can not be kept.
+    pub fn fail(mut self) {
+        self.asking.zone.fill_failed();
+        self.asking.end(Verdict::Failed);
+    }
+}
+
+fn book(scgi: &Scgi) -> Option<Book<'_>> {
+    let cache = scgi.cache.as_ref()?;
+    let ignore = &scgi.ignore;
+    Some(Book { cache, ignore })
+}
+
+impl Script<'_> {
+    /// Asks the cache of the location that the request is in, unless the front has.
+    pub(super) fn consult(&mut self, scgi: &'static Scgi, desk: &mut Desk) -> Consulted {
+        match std::mem::replace(&mut self.exchange.caching, Caching::Passed) {
+            Caching::Passed => Consulted::Ask,
+            Caching::Asked(asking) => self.ask_for(asking),
+            Caching::Purge(subject) => self.purge(&subject, desk),
+            Caching::Unasked => match scgi.cache {
+                None => Consulted::Ask,
+                Some(_) => self.look(scgi, desk),
+            },
+        }
+    }
+
+    fn ask_for(&mut self, asking: Box<Asking>) -> Consulted {
+        self.exchange.course.cache = Some(asking.status);
+        self.exchange.course.as_get = asking.as_get;
+        self.zone = Some(asking.zone);
+        self.asking = Some(asking);
+        Consulted::Ask
+    }
+
+    /// As the front does it, but for waiting: a redirect inside the gateway has led here.
+    fn look(&mut self, scgi: &'static Scgi, desk: &mut Desk) -> Consulted {
+        let zones = self.shared.zones;
+        let date = desk.date(self.wall);
+        let found = self.around(&date, |around, request, course| {
+            let cache = scgi.cache.as_ref()?;
+            let mut subject = match around.subject(zones, cache, request, course) {
+                Ok(subject) => subject?,
+                Err(status) => return Some((None, Found::Error(status))),
+            };
+            if book(scgi)?.part(request) != Part::Takes {
+                return None;
+            }
+            own_entries(request.method(), &mut subject.key);
+            let question = subject.question(scgi, cache, request, around, None);
+            Some((Some(subject.zone), look(&question)))
+        });
+        let Some((zone, found)) = found else {
+            return Consulted::Ask;
+        };
+        self.zone = zone;
+        let status = match found {
+            Found::Ask(asking) => return self.ask_for(asking),
+            Found::Serve(entry, how) => {
+                return Consulted::Passed(self.serve(&entry, how, scgi, desk));
+            }
+            // Nothing runs in the background here: whoever asks next finds it expired as well.
+            Found::Refresh(entry, _) => {
+                let how = CacheStatus::Stale;
+                return Consulted::Passed(self.serve(&entry, how, scgi, desk));
+            }
+            Found::Error(status) => {
+                self.exchange.course.cache = zone.map(|_| CacheStatus::Hit);
+                status
+            }
+            Found::Wait(..) => return Consulted::Ask,
+            Found::Forbidden => 504,
+        };
+        self.refuse(status);
+        Consulted::Passed(Passed::Elsewhere)
+    }
+
+    /// Answers with a stored response.
+    fn serve(
+        &mut self,
+        entry: &Arc<Entry>,
+        how: CacheStatus,
+        scgi: &'static Scgi,
+        desk: &mut Desk,
+    ) -> Passed {
+        self.exchange.course.cache = Some(how);
+        let date = desk.date(self.wall);
+        // What it was revalidated with just now must not make it older.
+        self.wall = SystemTime::now();
+        let result = self.around(&date, |around, request, course| {
+            around.hit(entry, how, scgi, request, course)
+        });
+        match result {
+            Ok(reply) => Passed::Done(self.reply(&reply)),
+            Err((status, reason)) => {
+                self.refuse(status);
+                self.refusal = reason.field;
+                Passed::Elsewhere
+            }
+        }
+    }
+
+    /// Purges what the request is about (C79, C80).
+    fn purge(&mut self, subject: &Subject, desk: &mut Desk) -> Consulted {
+        let zone = subject.zone;
+        let found = match subject.key.strip_suffix(b"*") {
+            Some(prefix) => {
+                zone.purge_prefix(prefix, SystemTime::now());
+                if let Err(error) = disk::save_rules(zone) {
+                    log::error!("{}: --cache-purge: {error}", self.prefix(None));
+                }
+                true
+            }
+            None => self.purge_key(subject),
+        };
+        if !found {
+            self.refuse(404);
+            return Consulted::Passed(Passed::Elsewhere);
+        }
+        let date = desk.date(self.wall);
+        let reply = self.around(&date, |around, request, course| {
+            around.empty(204, request, course)
+        });
+        Consulted::Passed(Passed::Done(self.reply(&reply)))
+    }
+
+    /// Purges a key, with the entries that other methods have under it. Whether there were any.
+    fn purge_key(&self, subject: &Subject) -> bool {
+        let mut of_post = subject.key.clone();
+        own_entries("POST", &mut of_post);
+        let mut found = false;
+        for key in [&subject.key, &of_post] {
+            match disk::purge(subject.zone, &key::hash(key)) {
+                Ok(was_there) => found |= was_there,
+                Err(error) => log::error!("{}: purge: {error}", self.prefix(None)),
+            }
+        }
+        found
+    }
+
+    /// The entry that the application is asked about: is it still good (C57)?
+    pub(super) fn validators(&self, scgi: &Scgi) -> Option<Arc<Entry>> {
+        let asking = self.asking.as_ref().filter(|a| a.is_candidate())?;
+        let entry = asking.stale.clone()?;
+        let cache = scgi.cache.as_ref()?;
+        (cache.revalidate || entry.meta.no_cache).then_some(entry)
+    }
+
+    /// A stale response in place of a fault.
+    pub(super) fn stale_for_fault(
+        &mut self,
+        fault: &Fault,
+        scgi: &'static Scgi,
+        desk: &mut Desk,
+    ) -> Option<Passed> {
+        let trouble = match Condition::of(fault) {
+            Condition::Timeout => Trouble::Timeout,
+            Condition::InvalidHeader => Trouble::InvalidHeader,
+            Condition::Error | Condition::Empty => Trouble::Error,
+            Condition::Status(_) => return None,
+            // Of these only what is no fault of the client's (C29: nobody could be chosen).
+            Condition::Never => match fault {
+                Fault::NoServer | Fault::NoCandidate | Fault::Dropped => Trouble::Error,
+                _ => return None,
+            },
+        };
+        let passed = self.stale_for(trouble, scgi, desk);
+        if passed.is_none() {
+            self.remember(fault.status(), scgi);
+        }
+        passed
+    }
+
+    fn stale_for(
+        &mut self,
+        trouble: Trouble,
+        scgi: &'static Scgi,
+        desk: &mut Desk,
+    ) -> Option<Passed> {
+        let asking = self.asking.as_ref()?;
+        let entry = asking.stale.clone()?;
+        let now = seconds(SystemTime::now());
+        let request = &self.exchange.request;
+        if !book(scgi)?.stale_on(&entry.meta, request, trouble, now) {
+            return None;
+        }
+        log::warn!("{}: a stale response is sent instead", self.prefix(None));
+        self.end_asking(Verdict::Failed);
+        Some(self.serve(&entry, CacheStatus::Stale, scgi, desk))
+    }
+
+    /// Remembers an error of the gateway, or one that has a page of ours (C36).
+    pub(super) fn remember(&mut self, status: u16, scgi: &'static Scgi) {
+        let Some(asking) = &self.asking else { return };
+        let Some(cache) = &scgi.cache else { return };
+        let time = cache.valid_for(status).filter(|time| !time.is_zero());
+        if let (Some(time), Some(ticket)) = (time, asking.main_place())
+            && !self.says_no_cache(scgi)
+        {
+            asking.zone.remember(ticket, status, time, Instant::now());
+        }
+        self.end_asking(Verdict::Failed);
+    }
+
+    pub(super) fn end_asking(&mut self, verdict: Verdict) {
+        if let Some(mut asking) = self.asking.take() {
+            asking.end(verdict);
+        }
+    }
+
+    fn says_no_cache(&self, scgi: &Scgi) -> bool {
+        let templates = scgi.cache.as_ref().map_or(&[][..], |c| &c.no_cache);
+        !templates.is_empty() && self.with_facts(0, |facts| says(templates, facts))
+    }
+
+    /// What the cache has to say to a response before it goes its way: the stored one is still good, or better than this.
+    pub(super) fn instead_of(
+        &mut self,
+        heard: &Heard,
+        scgi: &'static Scgi,
+        desk: &mut Desk,
+    ) -> Option<Passed> {
+        let head = &heard.head;
+        self.invalidate(head, scgi);
+        let asking = self.asking.as_ref()?;
+        let entry = asking.stale.clone();
+        let status = head.status();
+        if let Some(entry) = entry.filter(|_| self.validating && status == 304) {
+            return Some(self.revalidated(&entry, head, scgi, desk));
+        }
+        if status >= 400 {
+            return self.stale_for(Trouble::Status(status), scgi, desk);
+        }
+        if self.exchange.request.is_head() && !asking.as_get {
+            self.head_seen(head, scgi);
+        }
+        None
+    }
+
+    fn times(&self) -> Times {
+        Times {
+            asked: seconds(self.wall),
+            received: seconds(SystemTime::now()),
+        }
+    }
+
+    /// A 304: the stored response is good again (C58, Z43).
+    fn revalidated(
+        &mut self,
+        entry: &Arc<Entry>,
+        head: &Head,
+        scgi: &'static Scgi,
+        desk: &mut Desk,
+    ) -> Passed {
+        let times = self.times();
+        let request = &self.exchange.request;
+        let freshened = book(scgi).map(|b| b.freshen(request, entry, head, times));
+        let entry = match freshened {
+            Some(freshened) => self.freshen(entry, freshened, scgi),
+            None => Arc::clone(entry),
+        };
+        self.serve(&entry, CacheStatus::Revalidated, scgi, desk)
+    }
+
+    /// Does with an entry what a later response to it says. Gives what is to be sent.
+    fn freshen(
+        &mut self,
+        entry: &Arc<Entry>,
+        freshened: Freshened,
+        scgi: &'static Scgi,
+    ) -> Arc<Entry> {
+        let no_cache = self.says_no_cache(scgi);
+        let Some(asking) = &self.asking else {
+            return Arc::clone(entry);
+        };
+        let Some(place) = asking.stale_place() else {
+            return Arc::clone(entry);
+        };
+        let storable = match freshened {
+            Freshened::Update(storable) if !no_cache => storable,
+            Freshened::Update(_) | Freshened::Drop => {
+                if let Err(error) = disk::purge(asking.zone, &place.hash) {
+                    log::error!("{}: cache: {error}", self.prefix(None));
+                }
+                self.end_asking(Verdict::Unstorable);
+                return Arc::clone(entry);
+            }
+        };
+        let Some(fresh) = entry.renewed(&storable, asking.stamp) else {
+            return Arc::clone(entry);
+        };
+        let fresh = Arc::new(fresh);
+        if let Err(error) = disk::renew(place, entry, &fresh, &storable.head) {
+            log::error!("{}: cache: {error}", self.prefix(None));
+        }
+        self.end_asking(Verdict::Stored);
+        fresh
+    }
+
+    /// The response to a HEAD says whether the stored one to a GET is still what it was (RFC 9111 4.3.5).
+    fn head_seen(&mut self, head: &Head, scgi: &'static Scgi) {
+        let times = self.times();
+        let Some(entry) = self.asking.as_ref().and_then(|a| a.stale.clone()) else {
+            return;
+        };
+        let request = &self.exchange.request;
+        let seen = book(scgi).and_then(|b| b.head_seen(request, &entry, head, times));
+        if let Some(freshened) = seen {
+            self.freshen(&entry, freshened, scgi);
+        }
+    }
+
+    /// A request that may have changed something: what is stored of it is not good any more (RFC 9111 4.4).
+    fn invalidate(&mut self, head: &Head, scgi: &'static Scgi) {
+        let (Some(book), Some(cache)) = (book(scgi), &scgi.cache) else {
+            return;
+        };
+        let request = &self.exchange.request;
+        if book.part(request) != Part::Invalidates {
+            return;
+        }
+        let Some(mut targets) = book.invalidates(request, head) else {
+            return;
+        };
+        targets.push(request.target().to_vec());
+        let host = request.field("host").unwrap_or_default().to_vec();
+        let zones = self.shared.zones;
+        let date = crate::http::date::HttpDate::new(0);
+        let subjects = self.around(&date, |around, _, course| {
+            let subject = |target: &Vec<u8>| {
+                let request = get(target, &host)?;
+                around.subject(zones, cache, &request, course).ok()?
+            };
+            targets.iter().filter_map(subject).collect::<Vec<_>>()
+        });
+        for subject in subjects {
+            self.purge_key(&subject);
+        }
+    }
+
+    /// Begins to store a response, if it is one to be stored.
+    pub(super) fn begin_fill(
+        &mut self,
+        head: &Head,
+        shape: &head::Plan,
+        scgi: &'static Scgi,
+    ) -> Option<Filling> {
+        let mut asking = self.asking.take()?;
+        if !asking.is_candidate() {
+            return None;
+        }
+        match self.storable(head, shape, scgi, &asking) {
+            Ok(storable) => {
+                let length = match head.length() {
+                    Length::Known(length) => Some(length),
+                    Length::Chunked | Length::UntilClose => None,
+                };
+                let (place, variant) = asking.place(&storable, &self.exchange.request)?;
+                let draft = Draft {
+                    key: asking.key.clone(),
+                    meta: storable.meta,
+                    variant,
+                    stamp: asking.stamp,
+                    head: storable.head,
+                };
+                let fill = Fill::begin(place, draft, length);
+                let now = Instant::now();
+                Some(Filling { fill, asking, now })
+            }
+            Err(why) => {
+                log::debug!("{}: not stored: {why}", self.prefix(None));
+                asking.end(Verdict::Unstorable);
+                None
+            }
+        }
+    }
+
+    fn storable(
+        &mut self,
+        head: &Head,
+        shape: &head::Plan,
+        scgi: &'static Scgi,
+        asking: &Asking,
+    ) -> Result<Storable, &'static str> {
+        if !shape.buffering {
+            return Err("the response is not buffered (C19)");
+        }
+        if self.exchange.request.is_head() && !(asking.as_get && scgi.params.says_get()) {
+            return Err("the response to a HEAD has no body");
+        }
+        if self.says_no_cache(scgi) {
+            return Err("--no-cache");
+        }
+        let times = self.times();
+        let book = book(scgi).ok_or("there is no cache")?;
+        book.store(&self.exchange.request, head, times)
+    }
+}
+
+/// A request for a target, for the sake of its key.
+fn get(target: &[u8], host: &[u8]) -> Option<Request> {
+    let head = [b"GET ", target, b" HTTP/1.1\r\nHost: ", host, b"\r\n\r\n"].concat();
+    let limits = Limits {
+        max_size: head.len() + 1,
+        underscores: false,
+    };
+    Request::parse(&head, &limits).ok()
+}
