@@ -4,6 +4,8 @@
 //! A node is 80 bytes, with its place in the table it takes at most 96; the literal key is not among them, for it is
 //! compared where the entry itself is at hand. Entries held in memory are in a second list, and count against the same limit.
 
+mod settling;
+
 use std::sync::Arc;
 
 use super::key::Hash;
@@ -18,7 +20,7 @@ pub const UNIT: u64 = 4096;
 /// What an entry held in memory takes besides its key, head and body, in bytes.
 const HELD_OVERHEAD: usize = 320;
 /// Files that are kept open for entries held.
-const OPEN_FILES: usize = 512;
+pub const OPEN_FILES: usize = 512;
 /// How many nodes in use are passed over in search of one that is not (C91).
 const TRIES: usize = 20;
 /// The two links of a node.

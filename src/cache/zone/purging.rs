@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use super::Zone;
+use crate::cache::Entry;
 use crate::cache::key::Hash;
 
 /// A purge by wildcard: what was asked for before it and has a key that begins so is purged.
@@ -73,15 +74,25 @@ impl Zone {
         self.lock().rules.clone()
     }
 
-    /// The keeper has removed all files that these rules are about.
+    /// The keeper has removed all files that these rules are about. What they hit and is held goes now; and nothing is stored that is
+    /// being asked for, for nobody would know any more that it was before the purge.
     pub fn drop_rules(&self, done: &[Rule]) {
-        self.lock().rules.retain(|rule| !done.contains(rule));
+        let mut state = self.lock();
+        let hits = |entry: &Entry| done.iter().any(|rule| rule.hits(&entry.key, entry.stamp));
+        state.index.settle(hits);
+        state.rules.retain(|rule| !done.contains(rule));
     }
 
     /// Whether a purge by wildcard has taken this response away.
     pub fn is_purged(&self, key: &[u8], stamp: u64) -> bool {
         let state = self.lock();
-        let hits = |rule: &Rule| stamp < rule.stamp && key.starts_with(&rule.prefix);
-        state.rules.iter().any(hits)
+        state.rules.iter().any(|rule| rule.hits(key, stamp))
+    }
+}
+
+impl Rule {
+    /// Whether it has taken this response away.
+    pub fn hits(&self, key: &[u8], stamp: u64) -> bool {
+        stamp < self.stamp && key.starts_with(&self.prefix)
     }
 }
