@@ -435,4 +435,4 @@ impl Node {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -1,6 +1,6 @@
 //! What the index promises, one promise at a time. `model` holds it to all of them at once.
 
-mod model;
+pub mod model;
 
 use std::fs::File;
 

@@ -129,8 +129,13 @@ impl Zone {
     ) -> Ticket {
         let stamp = state.stamp;
         let node = state.index.get_mut(hash);
-        // A node that came later than the visit has another version, if there was a purge in between.
         let pins = node.map(|node| node.pins += 1).is_some();
+        // Without a node nothing says what was purged since: no node will have this version, whoever goes on with it.
+        let version = if pins {
+            version
+        } else {
+            version.wrapping_sub(1)
+        };
         if pins {
             let begun = Begun { tickets: 0, stamp };
             state.begun.entry(*hash).or_insert(begun).tickets += 1;
