@@ -154,6 +154,8 @@ impl Zone {
     pub fn visit(&self, hash: &Hash, now: Instant) -> Option<Visit> {
         let seen = self.seconds(now);
         let mut state = self.lock();
+        // Not left to the caller: when it looked the rule might be over, and what is held gone.
+        self.drop_purged(&mut state, hash);
         let loading = state.loading;
         let mut evicted = Vec::new();
         let node = state.index.touch(hash, seen, &mut evicted);

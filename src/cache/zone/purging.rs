@@ -109,6 +109,19 @@ impl Zone {
         true
     }
 
+    /// Lets go of what is held under a key, and its file, if a purge by wildcard has taken it away.
+    pub(super) fn drop_purged(&self, state: &mut State, hash: &Hash) {
+        if state.rules.is_empty() && state.past_rules.is_empty() {
+            return;
+        }
+        let held = state.index.get(hash).and_then(Node::held);
+        if held.is_some_and(|entry| state.is_purged(&entry.key, entry.stamp))
+            && state.index.empty(hash).is_some_and(|gone| gone.on_disk)
+        {
+            self.remove_later(state, *hash);
+        }
+    }
+
     /// Whether a purge by wildcard has taken this response away.
     pub fn is_purged(&self, key: &[u8], stamp: u64) -> bool {
         self.lock().is_purged(key, stamp)
@@ -116,7 +129,8 @@ impl Zone {
 }
 
 impl Rule {
-    fn hits(&self, key: &[u8], stamp: u64) -> bool {
+    /// Whether it takes away what has this key and this stamp.
+    pub fn hits(&self, key: &[u8], stamp: u64) -> bool {
         stamp < self.stamp && key.starts_with(&self.prefix)
     }
 }

@@ -34,21 +34,10 @@ fn entry_at(n: u32, stamp: u64) -> Arc<Entry> {
 
 impl Worker {
     /// The response is of after every purge that was over before it was asked for.
-    fn find(&self, n: u32, visit: &Visit) -> bool {
-        match &visit.known {
-            Known::Held(entry) => {
-                !self.zone.is_purged(&entry.key, entry.stamp) && *entry.key == *key(n)
-            }
-            _ => false,
-        }
-    }
-
     fn check(&self, n: u32) {
         let purged = self.purges.lock().unwrap().get(&n).copied();
-        let visit = visit(self.zone, n);
-        if let Known::Held(entry) = &visit.known
-            && self.find(n, &visit)
-        {
+        if let Known::Held(entry) = visit(self.zone, n).known {
+            assert_eq!(*entry.key, *key(n));
             assert!(entry.stamp > purged.unwrap_or(0), "it began before a purge");
         }
     }
@@ -56,7 +45,7 @@ impl Worker {
     fn ask(&mut self, n: u32) {
         loop {
             let visit = visit(self.zone, n);
-            if self.find(n, &visit) {
+            if matches!(visit.known, Known::Held(_)) {
                 return;
             }
             let now = Instant::now();
