@@ -29,6 +29,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use buffer::memory::Memory;
+use cache::keeper::Keeper;
 use cli::Action;
 use config::Config;
 use front::{Front, listener};
@@ -47,6 +48,8 @@ const USAGE: u8 = 2;
 const FAILURE: u8 = 1;
 /// How long the end of the program waits for workers that have answered to write their lines of the access log.
 const LAST_LINES: Duration = Duration::from_millis(200);
+/// And for the keeper to write what only memory has of caches.
+const LAST_WRITES: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
@@ -130,6 +133,7 @@ fn run(config: &'static Config, warnings: &[String], demo_dir: &Path) -> Result<
         .as_deref()
         .map(privileges::PidFile::create);
     let _pid = pid.transpose().map_err(|e| e.to_string())?;
+    prepare_caches(config)?;
     drop_rights(config, &logs)?;
     let _demo = config
         .process
@@ -146,6 +150,7 @@ fn run(config: &'static Config, warnings: &[String], demo_dir: &Path) -> Result<
         logs,
         zones: cache::open(&config.zones),
     }));
+    let keeper = Keeper::start(shared.zones).map_err(|e| format!("--cache-path: {e}"))?;
     shared.logs.start();
     shared.upstreams.start();
     let work = move |job: Box<Exchange>, desk: &mut Desk| exchange::run(job, desk, shared);
@@ -157,13 +162,17 @@ fn run(config: &'static Config, warnings: &[String], demo_dir: &Path) -> Result<
     let result = front.run().map_err(|e| e.to_string());
     pool.settle(LAST_LINES);
     shared.logs.finish();
+    if let Some(keeper) = keeper {
+        keeper.finish(LAST_WRITES);
+    }
     result
 }
 
 /// Room for every connection, its spilled response or body, every upstream connection, and the rest.
 fn raise_limits(config: &Config) {
     let process = &config.process;
-    let wanted = 2 * process.connections as u64 + 2 * process.workers as u64 + 64;
+    let kept = config.zones.len() * cache::zone::OPEN_FILES;
+    let wanted = (2 * process.connections + 2 * process.workers + kept) as u64 + 64;
     match privileges::raise_nofile(wanted) {
         Ok(holds) if holds < wanted => log::warn!(
             "only {holds} descriptors are allowed; --connections and --workers may need {wanted}"
@@ -171,6 +180,19 @@ fn raise_limits(config: &Config) {
         Ok(_) => {}
         Err(error) => log::warn!("can not read the limit of open descriptors: {error}"),
     }
+}
+
+/// The directories of caches, while there is the right to make them.
+fn prepare_caches(config: &Config) -> Result<(), String> {
+    let account = |(user, group): &(String, Option<String>)| {
+        privileges::account(user, group.as_deref()).map_err(|e| format!("--user: {e}"))
+    };
+    let account = config.process.user.as_ref().map(account).transpose()?;
+    let owner = account.map(|account| (account.uid, account.gid));
+    for zone in &config.zones {
+        cache::disk::prepare(zone, owner).map_err(|e| format!("--cache-path: {e}"))?;
+    }
+    Ok(())
 }
 
 /// `--user`. Binding to foreign addresses (`--bind … transparent`) needs one right that is kept.

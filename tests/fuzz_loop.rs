@@ -5,11 +5,18 @@
 #![allow(dead_code, unused_imports)]
 
 // The rooms name each other as `crate::ROOM`, so here they stand at the root too.
+// Of this room only what reads foreign bytes; the rest works with files and threads.
+#[path = "../src/cache"]
+mod cache {
+    pub mod format;
+    mod meta;
+    pub use meta::{Meta, Variant};
+}
 #[path = "../src/config/mod.rs"]
 mod config;
 #[path = "../src/http/mod.rs"]
 mod http;
-// Of this room only what reads foreign bytes; the rest works with files.
+// As of the cache.
 #[path = "../src/respond"]
 mod respond {
     pub mod head;
@@ -118,6 +125,22 @@ const TARGETS: &[Target] = &[
             "Upgrade: h2c\n",
             "304",
             "\n\n",
+        ],
+    },
+    Target {
+        name: "cache_file",
+        check: checks::cache_file,
+        rounds: 20_000,
+        words: &[
+            "scgate\0\x01",
+            "\0\0\0\0",
+            "\x0f\0\0\0",
+            "\0\x02\0\0",
+            "\0\0\x10\0",
+            "\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f",
+            "http://a/b",
+            "accept,cookie",
+            "HTTP/1.1 200 OK\r\n\r\n",
         ],
     },
     Target {

@@ -8,10 +8,11 @@
  *
  *   usage: backend SOCKET PROCESSES
  *
- *   /13 /16k /1m /64m   that many bytes, with Content-Length, from one block of memory
+ *   /13 /16k /64k /1m /64m   that many bytes, with Content-Length, from one block of memory
  *   /sleep50            13 bytes, 50 ms after the request was complete; thousands at once
  *   /who                the SOCKET it was asked on, after 50 ms as well
  *   /upload             the length of the request body, in decimal
+ *   /count              how many requests all processes have answered, in decimal; it is not counted itself
  *
  * Bytes of a body: line i of a block (8 bytes a line) is the number i as "%07x\n"; a longer body repeats the block.
  */
@@ -23,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -62,6 +64,7 @@ static char block[BLOCK], sink[SINK];
 static struct conn *free_list, *first_sleeper, *last_sleeper;
 static int epfd, listen_fd;
 static const char *who;
+static long *answered;           /* shared by the processes */
 
 static void die(const char *what)
 {
@@ -120,18 +123,22 @@ static void pump(struct conn *c)
 static void answer(struct conn *c)
 {
 	static const struct { const char *path; int64_t len; } sizes[] = {
-		{ "/16k", 16 << 10 }, { "/1m", 1 << 20 }, { "/64m", 64 << 20 },
+		{ "/16k", 16 << 10 }, { "/64k", 64 << 10 }, { "/1m", 1 << 20 }, { "/64m", 64 << 20 },
 	};
 	char text[128] = "Hello, world\n";
 	int64_t len = -1;
 	const char *status = "200 OK";
 
+	if (strcmp(c->path, "/count"))
+		__atomic_add_fetch(answered, 1, __ATOMIC_RELAXED);
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
 		if (!strcmp(c->path, sizes[i].path))
 			len = sizes[i].len;
 	if (len < 0) {
 		if (!strcmp(c->path, "/upload"))
 			snprintf(text, sizeof text, "%lld", (long long)c->body_len);
+		else if (!strcmp(c->path, "/count"))
+			snprintf(text, sizeof text, "%ld", __atomic_load_n(answered, __ATOMIC_RELAXED));
 		else if (!strcmp(c->path, "/who"))
 			snprintf(text, sizeof text, "%s", who);
 		else if (strcmp(c->path, "/13") && strcmp(c->path, "/sleep50"))
@@ -300,6 +307,9 @@ int main(int argc, char **argv)
 		snprintf(line, sizeof line, "%07x\n", (unsigned)i);
 		memcpy(block + i * 8, line, 8);
 	}
+	answered = mmap(NULL, sizeof *answered, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (answered == MAP_FAILED)
+		die("mmap");
 	listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	umask(0);       /* the contenders run as different users */
 	if (listen_fd < 0 || bind(listen_fd, (struct sockaddr *)&a, sizeof a) < 0 || listen(listen_fd, BACKLOG) < 0)

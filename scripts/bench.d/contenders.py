@@ -28,6 +28,9 @@ http {{
         location / {{ {content} }} }}
 }}
 """
+NGINX_CACHE = """    scgi_cache_path {cache} levels=1:2 keys_zone=z:100m inactive=10m;
+    scgi_cache_key $scheme://$host$request_uri; scgi_cache z; scgi_cache_valid 200 10m;
+"""
 LIGHTTPD = """server.modules = ( {module} )
 server.bind = "127.0.0.1"
 server.port = {port}
@@ -95,7 +98,8 @@ class Form:
     name: str
     connections: int    # client connections it must be able to hold; some reserve memory for each
     wide: bool = False  # must have 500 requests in work at once; otherwise 64
-    serves: str = "app"     # or "group", the application as a group of two servers, or "file", the document root
+    serves: str = "app"     # or "group", the application as a group of two servers, "file", the document root, or "cache",
+                            # the application behind a cache on the disk
 
     @property
     def tunable(self):
@@ -111,6 +115,7 @@ NORMAL = Form("normal", 8192)
 WIDE = Form("wide", 8192, wide=True)
 FILE = Form("file", 8192, serves="file")
 GROUP = Form("group", 8192, serves="group")
+CACHE = Form("cache", 8192, serves="cache")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,11 +132,17 @@ class Contender:
     package = None      # the Debian package that brings it
     note = ""
     tuned = False       # has other buffers than the distributed ones
+    caches = True       # can keep responses of an SCGI application
 
     def __init__(self, name):
         self.name = name
         self.child = None
         self.port = None
+        self.cache = None       # the directory of its cache
+
+    def takes(self, form):
+        """Whether it can do what the form asks, and does it otherwise than its untuned self."""
+        return (form.tunable or not self.tuned) and (self.caches or form.serves != "cache")
 
     def path(self):
         return shutil.which(self.program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/local/sbin")
@@ -141,6 +152,10 @@ class Contender:
         shutil.rmtree(home, ignore_errors=True)     # left by an earlier start
         os.mkdir(home)
         os.chmod(home, 0o1777)      # Apache writes with its own account
+        self.cache = os.path.join(home, "cache")
+        if form.serves == "cache":
+            os.mkdir(self.cache)
+            os.chmod(self.cache, 0o1777)
         self.port = free_port()
         self.log = os.path.join(home, "output")
         self.child = procs.spawn(self.command(home, content, form), self.log)
@@ -167,6 +182,9 @@ class Contender:
         if self.child:
             procs.stop(self.child)
         self.child = None
+        if self.cache:
+            shutil.rmtree(self.cache, ignore_errors=True)
+        self.cache = None
 
     def pids(self):
         return procs.tree(self.child.pid)
@@ -198,6 +216,9 @@ class Scgate(Contender):
             serve = ["--pass", "app", *(f"--upstream=app unix:{path}" for path in content.sockets)]
         elif form.serves == "file":
             serve = ["--root", content.root]
+        elif form.serves == "cache":
+            serve += ["--cache-path", f"{self.cache} levels=1:2 keys_zone=z:100m inactive=10m", "--cache", "z",
+                      "--cache-valid", "200 10m"]
         return [self.binary, "--listen", f"127.0.0.1:{self.port}",
                 "--workers", str(self.wide_workers if form.wide else self.workers),
                 "--connections", str(form.connections),
@@ -206,7 +227,7 @@ class Scgate(Contender):
 
 
 class Nginx(Contender):
-    program, package, tuning = "nginx", "nginx-light", ""
+    program, package, tuning, cache_tuning = "nginx", "nginx-light", "", ""
     note = "1 worker process, buffers as distributed"
 
     def version(self):
@@ -218,6 +239,8 @@ class Nginx(Contender):
         if form.serves == "group":
             servers = " ".join(f"server unix:{path};" for path in content.sockets)
             upstream, to = f"    upstream app {{ {servers} }}\n", "app"
+        elif form.serves == "cache":
+            upstream = NGINX_CACHE.format(cache=self.cache) + self.cache_tuning
         params = " ".join(f"scgi_param {p};" for p in SCGI_PARAMS)
         serve = f"scgi_pass {to}; {params} {self.tuning}"
         if form.serves == "file":
@@ -232,11 +255,13 @@ class NginxTuned(Nginx):
     tuned = True
     tuning = "scgi_buffer_size 16k; scgi_buffers 16 64k; scgi_busy_buffers_size 512k; scgi_max_temp_file_size 0; " \
              "client_body_buffer_size 1m;"
-    note = "1 worker process, 16 buffers of 64k, no temp files, uploads up to 1m in memory"
+    cache_tuning = "    open_file_cache max=10000 inactive=60s; open_file_cache_valid 60s;\n"
+    note = "1 worker process, 16 buffers of 64k, no temp files, uploads up to 1m in memory; files of a cache kept open"
 
 
 class Lighttpd(Contender):
     program, package, tuning = "lighttpd", "lighttpd", ""
+    caches = False
     note = "1 process, as distributed: takes in the whole response before it sends"
 
     def version(self):
@@ -280,6 +305,11 @@ class Apache(Contender):
             members = "\n".join(f'BalancerMember "unix:{path}|scgi://server{n}/"'
                                 for n, path in enumerate(content.sockets))
             serve = f'<Proxy "balancer://app">\n{members}\n</Proxy>\nProxyPass "/" "balancer://app/"'
+        elif form.serves == "cache":
+            # It keeps no response to a request with a query string unless the response itself says for how long.
+            names += ["cache", "cache_disk", "headers"]
+            serve += (f'\nCacheRoot {self.cache}\nCacheEnable disk /\nCacheIgnoreNoLastMod On\n'
+                      'Header set Cache-Control max-age=600')
         modules = "\n".join(f"LoadModule {n}_module {MODULES}/mod_{n}.so" for n in names
                             if os.path.exists(f"{MODULES}/mod_{n}.so"))
         user = "User {}\nGroup {}".format(*account()) if os.geteuid() == 0 else ""

@@ -67,8 +67,8 @@ def best_peer(samples, peers, field, choose):
     return choose(medians) if medians else None
 
 
-def workload_table(workload, samples, peers, markdown):
-    """One workload: `samples` maps a contender's name to its rounds."""
+def workload_table(workload, samples, peers, unable, markdown):
+    """One workload: `samples` maps a contender's name to its rounds; `unable` are the names of those that can not do it."""
     heading(f"{workload.name}: {workload.title}", markdown)
     cpu, rate = best_peer(samples, peers, "cpu", min), best_peer(samples, peers, "rate", max)
     rows = []
@@ -78,6 +78,7 @@ def workload_table(workload, samples, peers, markdown):
                      f"{median['user'] * 100:.0f} %", spread([r.p99 for r in rounds]),
                      f"{median['cpu'] / cpu:.2f}" if cpu else "-", f"{median['rate'] / rate:.2f}" if rate else "-",
                      str(sum(r.errors for r in rounds))])
+    rows += [[name, *"-" * 7] for name in unable]
     table(["contender", "requests/s", "CPU µs/request", "user", "p99 ms", "CPU/best peer", "req/s/best peer",
            "errors"], rows, markdown)
     every = [r for rounds in samples.values() for r in rounds]
@@ -90,6 +91,18 @@ def workload_table(workload, samples, peers, markdown):
     if worst > 0.2:
         remarks.append("the machine was not quiet: trust the better values")
     print("; ".join(remarks) + "\n", flush=True)
+
+
+def beside_table(workload, samples, plain, markdown):
+    """What each contender's cache adds to its own cost of the same response without one, `plain`."""
+    rows = []
+    for name, rounds in samples.items():
+        if name in plain:
+            cached, bare = (statistics.median(r.cpu for r in s) for s in (rounds, plain[name]))
+            rows.append([name, number(cached), number(bare), f"{cached / bare:.2f}"])
+    if rows:
+        heading(f"{workload.name} beside the contender's own {workload.beside} without a cache", markdown)
+        table(["contender", "CPU µs/request", "uncached", "ratio"], rows, markdown)
 
 
 def goals(results, scgates, peers, distributed, markdown):

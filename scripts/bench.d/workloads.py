@@ -4,6 +4,7 @@ import dataclasses
 import http.client
 import json
 import os
+import socket
 import subprocess
 import threading
 import time
@@ -15,6 +16,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 HELLO = b"Hello, world\n"
 UPLOAD = 1 << 20
 PATIENCE = 30       # seconds that one request may take before wrk counts an error
+POOL = 4000         # known keys of a mixed load
+NEW = 0.1           # of the requests of a mixed load have a new key: see load.lua
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +31,8 @@ class Workload:
     close: bool = False
     upload: int = 0
     form: contenders.Form = contenders.NORMAL
+    keys: str = ""          # of the cache: "same" for all requests, "new" for each, or "mixed"
+    beside: str = ""        # the workload without a cache that its cost is compared with
 
     @property
     def bulky(self):
@@ -48,6 +53,17 @@ WORKLOADS = [
     Workload("file", "a file of 64 KiB, 64 keep-alive clients", "/64k", 64 << 10, 64, 1.0, form=contenders.FILE),
     Workload("group", "13-byte responses from a group of two servers, 64 keep-alive clients", "/13", 13, 64, 0.75,
              form=contenders.GROUP),
+    Workload("64k", "64 KiB responses, 64 keep-alive clients", "/64k", 64 << 10, 64, 0.75),
+    Workload("hit13", "13 bytes from the cache, 64 keep-alive clients", "/13", 13, 64, 0.75, form=contenders.CACHE,
+             keys="same"),
+    Workload("hit64k", "64 KiB from the cache, 64 keep-alive clients", "/64k", 64 << 10, 64, 1.0, form=contenders.CACHE,
+             keys="same"),
+    Workload("fill", "13 bytes, each stored under a new key, 64 keep-alive clients", "/13", 13, 64, 0.75,
+             form=contenders.CACHE, keys="new", beside="13"),
+    Workload("fill64k", "64 KiB, each stored under a new key, 64 keep-alive clients", "/64k", 64 << 10, 64, 0.75,
+             form=contenders.CACHE, keys="new", beside="64k"),
+    Workload("mixed", f"13 bytes, 9 of 10 from {POOL} entries of the cache, 1 stored under a new key, 64 keep-alive clients",
+             "/13", 13, 64, 0.75, form=contenders.CACHE, keys="mixed", beside="13"),
 ]
 
 
@@ -81,6 +97,64 @@ def check(workload, port):
     conn.close()
     if workload.form.serves == "group":
         check_all_serve(port)
+    if workload.keys == "mixed":
+        fetch(port, workload, (f"?p={n}" for n in range(POOL)))
+
+
+def fetch(port, workload, queries):
+    """Asks for the workload's path with each of these query strings, and raises AssertionError unless all are right."""
+    conn = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    right = expected(workload)
+    for query in queries:
+        conn.request("GET", workload.path + query)
+        answer = conn.getresponse()
+        assert answer.status == 200 and answer.read() == right, f"the answer to {workload.path}{query} is wrong"
+    conn.close()
+
+
+def answered(path):
+    """How many requests the application behind this socket has answered."""
+    params = b"CONTENT_LENGTH\0000\0SCGI\0001\0REQUEST_METHOD\0GET\0REQUEST_URI\0/count\0"
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(path)
+        s.sendall(b"%d:%s," % (len(params), params))
+        with s.makefile("rb") as f:
+            return int(f.read().rpartition(b"\n")[2])
+
+
+def check_cache(workload, port, backend):
+    """Raises AssertionError unless a new key asks the application once, and then never again."""
+    query = f"?check={time.monotonic_ns()}"
+    for asked, times in ((1, 1), (0, 20)):
+        before = answered(backend)
+        fetch(port, workload, [query] * times)
+        more = answered(backend) - before
+        assert more == asked, f"the application was asked {more} times, not {asked}, for {times} requests with one key"
+
+
+def check_share(workload, result, asked):
+    """Raises AssertionError unless the application was asked for as many of wrk's requests as the workload means."""
+    share = {"same": 0, "new": 1, "mixed": NEW}[workload.keys]
+    low = share * result["requests"]
+    high = share * (result["requests"] + workload.clients)      # wrk does not count what was on its way at the end
+    slack = workload.clients if workload.keys == "mixed" else 0
+    assert low - slack <= asked <= high + slack, \
+        f"of {result['requests']} requests {asked} reached the application, where {low:.0f} should have"
+
+
+def check_stored(workload, contender, asked):
+    """Raises AssertionError unless what was asked for since the directory was emptied is there; empties it.
+
+    What was on its way to a client that left at the end may be missing."""
+    files = [os.path.join(where, name) for where, _, names in os.walk(contender.cache) for name in names]
+    large = 0
+    for path in files:
+        try:
+            large += os.path.getsize(path) >= workload.size
+            os.unlink(path)
+        except FileNotFoundError:
+            pass
+    assert large >= asked - workload.clients, f"{asked} responses should have been stored, {large} were"
 
 
 def check_all_serve(port):
@@ -112,6 +186,7 @@ class Round:
     wrk_busy: float         # of one processor
     backend_busy: float     # of one backend process
     others: float           # processors kept busy by anything else on the machine
+    wrk: dict               # wrk's own results
 
 
 def wrk(workload, port, seconds):
@@ -124,7 +199,9 @@ def wrk(workload, port, seconds):
     log = os.path.join(os.environ["BENCH_TEMP"], "wrk.out")
     if os.path.exists(log):
         os.unlink(log)
-    child = procs.spawn(argv, log, env={**os.environ, "BENCH_UPLOAD": str(workload.upload)})
+    keys = workload.keys if workload.keys != "same" else ""
+    child = procs.spawn(argv, log, env={**os.environ, "BENCH_UPLOAD": str(workload.upload), "BENCH_KEYS": keys,
+                                        "BENCH_POOL": str(POOL), "BENCH_RUN": str(time.monotonic_ns())})
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     procs.forget(child)
@@ -134,6 +211,25 @@ def wrk(workload, port, seconds):
     if not lines:
         raise RuntimeError(f"wrk failed: {text.strip()}")
     return json.loads(lines[0][len("RESULT "):]), usage.ru_utime + usage.ru_stime
+
+
+def cache_round(workload, contender, backend_pids, seconds, backend):
+    """A timed round, checked to have been what it says."""
+    before = answered(backend)
+    result = timed_round(workload, contender, backend_pids, seconds)
+    asked = answered(backend) - before
+    check_share(workload, result.wrk, asked)
+    if workload.keys == "new":
+        check_stored(workload, contender, asked)
+    return result
+
+
+def warm(workload, contender, backend):
+    """Makes the directories that a cache makes only once, and shows that it is one."""
+    check_cache(workload, contender.port, backend)
+    wrk(workload, contender.port, 1)
+    if workload.keys == "new":
+        check_stored(workload, contender, 0)
 
 
 def timed_round(workload, contender, backend_pids, seconds):
@@ -152,7 +248,7 @@ def timed_round(workload, contender, backend_pids, seconds):
     spent = result["micros"] / 1e6
     return Round(requests / spent, used * 1e6 / requests, user / max(user + system, 0.01), result["p99"] / 1000,
                  result["socket_errors"] + result["status_errors"], wrk_cpu / spent,
-                 back / spent / len(backend_pids), max(0.0, busy - in_time - back - wrk_cpu) / took)
+                 back / spent / len(backend_pids), max(0.0, busy - in_time - back - wrk_cpu) / took, result)
 
 
 def version():

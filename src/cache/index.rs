@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use super::Entry;
 use super::key::Hash;
+pub use holding::OPEN_FILES;
 use lists::List;
 
 /// No node.

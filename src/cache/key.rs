@@ -21,8 +21,29 @@ pub fn variant_hash(main: &Hash, variant: &[u8; 16]) -> Hash {
 
 /// The name of an entry's file: lowercase hexadecimal digits.
 pub fn file_name(hash: &Hash) -> String {
-    let digits = hash.iter().map(|byte| format!("{byte:02x}"));
-    digits.collect()
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 15)]);
+    let digits = hash.iter().flat_map(|byte| [byte >> 4, *byte]);
+    digits.map(digit).collect()
+}
+
+/// The hash that a file name is made of; `None`: it is none of ours.
+pub fn from_file_name(name: &[u8]) -> Option<Hash> {
+    if name.len() != 32 {
+        return None;
+    }
+    let mut hash = [0; 16];
+    for (byte, digits) in hash.iter_mut().zip(name.chunks(2)) {
+        for digit in digits {
+            let value = match digit {
+                b'0'..=b'9' => digit - b'0',
+                b'a'..=b'f' => digit - b'a' + 10,
+                _ => return None,
+            };
+            *byte = *byte << 4 | value;
+        }
+    }
+    Some(hash)
 }
 
 /// Where an entry's file is: the last digits name the first level, those before it the second, and so on (C2).
@@ -42,12 +63,41 @@ pub fn file_path(zone: &Zone, hash: &Hash) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cache::disk::tests::settings;
+    use std::path::Path;
 
     #[test]
     fn levels_are_named_by_the_last_digits() {
+        let hash = hash(b"http://a/b");
+        let name = file_name(&hash);
+        assert_eq!(name, format!("{:x}", md5::compute(b"http://a/b")));
+        let mut zone = settings(Path::new("/c"));
+        zone.levels = vec![1, 2];
+        let (two, one) = (&name[29..31], &name[31..]);
+        let path = format!("/c/{one}/{two}/{name}");
+        assert_eq!(file_path(&zone, &hash), Path::new(&path));
+        zone.levels = vec![];
+        let path = format!("/c/{name}");
+        assert_eq!(file_path(&zone, &hash), Path::new(&path));
+    }
+
+    #[test]
+    fn names_of_files_are_read_back() {
+        let hash = hash(b"x");
+        let name = file_name(&hash);
+        assert_eq!(from_file_name(name.as_bytes()), Some(hash));
+        assert_eq!(from_file_name(name.to_uppercase().as_bytes()), None);
+        assert_eq!(from_file_name(&name.as_bytes()[1..]), None);
         assert_eq!(
-            file_name(&hash(b"http://a/b")),
-            format!("{:x}", md5::compute(b"http://a/b"))
+            from_file_name(format!("{name}.0000000001").as_bytes()),
+            None
         );
+    }
+
+    #[test]
+    fn variants_have_hashes_of_their_own() {
+        let main = hash(b"x");
+        assert_ne!(variant_hash(&main, &[0; 16]), main);
+        assert_ne!(variant_hash(&main, &[0; 16]), variant_hash(&main, &[1; 16]));
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! [`rules`] decides, without I/O, what may be stored, reused, served stale and refreshed; [`directives`] and [`vary`] read the
 //! fields that they go by. [`key`] says which entry a request is about. A [`zone::Zone`] is the index of one
-//! `--cache-path`: which entries there are, who is filling one, who waits for it, what is held in memory. `format` and
-//! `disk` are the files, `fill` writes one, and `keeper` is the thread that loads, saves and removes them.
+//! `--cache-path`: which entries there are, who is filling one, who waits for it, what is held in memory. [`format`] and
+//! [`disk`] are the files, [`fill`] writes one, `renew` its start, and [`keeper`] is the thread that loads, saves and removes them.
 //!
 //! The front asks the zone and answers hits; workers fill and refresh. Neither does I/O under a lock that the other takes.
 #![allow(dead_code)]
@@ -12,13 +12,21 @@
 pub mod directives;
 pub mod disk;
 pub mod fill;
+pub mod format;
 mod index;
+pub mod keeper;
 pub mod key;
 pub mod lookup;
+mod meta;
+pub mod purged;
+mod renew;
 pub mod rules;
+mod temp;
 pub mod vary;
 pub mod view;
 pub mod zone;
+
+pub use meta::{Meta, Variant};
 
 use std::fs::File;
 use std::sync::Arc;
@@ -51,41 +59,6 @@ impl CacheStatus {
             CacheStatus::Hit => "HIT",
         }
     }
-}
-
-/// What the rules need to know of a stored response, found out once, when it was stored. Times are wall clock seconds since
-/// 1970; both rule books write and read the same. Goes into the file's prefix as it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Meta {
-    /// When the response was received, or last validated.
-    pub received: u64,
-    /// Its age then, in seconds (RFC 9111 4.2.3, corrected_initial_age).
-    pub initial_age: u32,
-    /// The last second in which it is fresh (C21: that second included); before `received`: it was stale from the start.
-    pub fresh_until: u64,
-    /// How many seconds beyond that it may be served while it is refreshed (stale-while-revalidate).
-    pub stale_while: u32,
-    /// How many seconds beyond that it may be served in place of an error (stale-if-error).
-    pub stale_error: u32,
-    /// must-revalidate, proxy-revalidate or s-maxage, where the rule book obeys them: never served stale.
-    pub must_revalidate: bool,
-    /// no-cache without field names: stored, but validated before each use.
-    pub no_cache: bool,
-    /// The freshness is heuristic (RFC 9111 4.2.2).
-    pub heuristic: bool,
-    /// A `--cache-valid` time, X-Accel-Expires or the like gave the freshness, not the standard's fields.
-    pub by_settings: bool,
-}
-
-/// Stored responses are told apart by Vary: which request fields, and what this response was the answer to.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Variant {
-    /// The names of Vary, lowercased, sorted, without repeats, joined with `,`; empty: no Vary.
-    pub names: Box<[u8]>,
-    /// The values that the request had, normalised and hashed ([`vary::variant`]); zero without Vary.
-    pub hash: [u8; 16],
-    /// All variants of one key that belong together have the same number; a purge of the key begins a new family.
-    pub family: u64,
 }
 
 /// A stored response: immutable, shared by everyone who serves it.

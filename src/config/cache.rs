@@ -1,5 +1,4 @@
 //! Caches as the command line gives them: the zones of `--cache-path`, and what a location does with one.
-#![allow(dead_code)]
 
 use std::path::PathBuf;
 use std::time::Duration;

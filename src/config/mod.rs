@@ -31,7 +31,6 @@ pub struct Config {
     /// Upstream groups, named and implicit; [`Pass::Group`] is an index into it.
     pub groups: Vec<Group>,
     /// `--cache-path`; [`cache::ZoneName::Fixed`] is an index into it.
-    #[allow(dead_code)]
     pub zones: Vec<cache::Zone>,
     /// `--map`; `Var::Map` is an index into it. A map's templates use only maps before it.
     pub maps: Vec<Map>,
@@ -229,7 +228,6 @@ pub struct Scgi {
     pub sendfile: Option<SendFile>,
     pub store: Option<StoreSettings>,
     /// `None`: responses are not cached.
-    #[allow(dead_code)]
     pub cache: Option<Box<cache::Cache>>,
 }
 

@@ -93,7 +93,7 @@ impl Conn {
         course: Course,
         hub: &mut Hub,
     ) {
-        let pace = self.pace_of(&request, &course, hub);
+        let pace = self.pace_of(reply.limit_rate, &request, &course, hub);
         self.sink.begin(Turn::Worker, false, false, false);
         self.sink.set_pace(pace);
         self.sink.reply(reply);
@@ -101,10 +101,18 @@ impl Conn {
         self.end(about, reply.status, &reply.head, reply.keep_alive, hub);
     }
 
-    fn pace_of(&self, request: &Request, course: &Course, hub: &Hub) -> Option<Pace> {
-        self.client.limit_rate.as_ref()?;
+    fn pace_of(
+        &self,
+        asked: Option<u64>,
+        request: &Request,
+        course: &Course,
+        hub: &Hub,
+    ) -> Option<Pace> {
+        if asked.is_none() && self.client.limit_rate.is_none() {
+            return None;
+        }
         let around = self.around("", false, hub);
-        let (rate, after) = around.pace(None, self.client, request, course);
+        let (rate, after) = around.pace(asked, self.client, request, course);
         (rate > 0).then_some(Pace {
             rate,
             after,

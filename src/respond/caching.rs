@@ -18,6 +18,7 @@ use crate::cache::{CacheStatus, Entry};
 use crate::config::Scgi;
 use crate::config::cache::{Cache, ZoneName};
 use crate::http::request::Request;
+use crate::scgi::decimal;
 use crate::template::{Template, Values};
 
 /// What a request is asked about at the cache.
@@ -113,8 +114,12 @@ impl Around<'_> {
         course: &Course,
     ) -> Result<Reply, (u16, Reason)> {
         let status = course.status.unwrap_or(entry.head.status());
-        let mut lines = self.lines(status, request, course);
+        let mut lines = Vec::with_capacity(32);
         let now = seconds(self.wall);
+        lines.extend_from_slice(b"Age: ");
+        decimal::push(entry.meta.age(now), &mut lines);
+        lines.extend_from_slice(b"\r\n");
+        lines.extend(self.lines(status, request, course));
         let name = scgi.cache.as_ref().and_then(|c| c.status_name.as_ref());
         if let Some(name) = name {
             cache_status::push_hit(name, &entry.meta, how, now, &mut lines);
@@ -127,8 +132,6 @@ impl Around<'_> {
                 scgi,
                 status: course.status,
                 lines: &lines,
-                how,
-                now,
             },
         );
         match answer {

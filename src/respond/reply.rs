@@ -20,6 +20,12 @@ use crate::http::request::Request;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
     Bytes(Vec<u8>),
+    /// A run of bytes that others have, too.
+    Shared {
+        bytes: Arc<[u8]>,
+        from: usize,
+        len: usize,
+    },
     /// A run of the reply's file, in bytes.
     File {
         from: u64,
@@ -39,6 +45,8 @@ pub struct Reply {
     pub file: Option<Arc<File>>,
     /// The connection may be kept after it: what the head says.
     pub keep_alive: bool,
+    /// X-Accel-Limit-Rate of a stored response, in bytes a second.
+    pub limit_rate: Option<u64>,
 }
 
 /// What an open file comes to.
@@ -75,6 +83,7 @@ impl Reply {
             body: vec![Part::Bytes(body)],
             file: None,
             keep_alive,
+            limit_rate: None,
         }
     }
 }
@@ -84,7 +93,17 @@ impl Part {
     pub fn len(&self) -> u64 {
         match self {
             Part::Bytes(bytes) => bytes.len() as u64,
+            Part::Shared { len, .. } => *len as u64,
             Part::File { len, .. } => *len,
+        }
+    }
+
+    /// What is in memory of it.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Part::Bytes(bytes) => bytes,
+            Part::Shared { bytes, from, len } => bytes.get(*from..from + len).unwrap_or_default(),
+            Part::File { .. } => &[],
         }
     }
 }
@@ -122,7 +141,7 @@ pub fn file_reply(open: OpenFile, manner: &Manner<'_>) -> Answer {
 }
 
 /// The last step of RFC 9110 13.2.2.
-fn selection(request: &Request, validators: &Validators<'_>, size: u64) -> Selection {
+pub(super) fn selection(request: &Request, validators: &Validators<'_>, size: u64) -> Selection {
     let mut values = request.fields_named("range");
     let (Some(value), None) = (values.next(), values.next()) else {
         // None, or two, which together mean nothing.
@@ -227,6 +246,7 @@ impl<'a> Draft<'a> {
             file: file.filter(|_| has_file).map(Arc::new),
             body,
             keep_alive: ask.keep_alive,
+            limit_rate: None,
         }
     }
 }
@@ -241,7 +261,7 @@ fn parts(range: Range) -> Vec<Part> {
 }
 
 /// Twenty digits that nobody can have put into the file before: keyed with randomness of the system.
-fn boundary() -> String {
+pub(super) fn boundary() -> String {
     static KEY: OnceLock<RandomState> = OnceLock::new();
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let serial = NEXT.fetch_add(1, Ordering::Relaxed);

@@ -165,6 +165,11 @@ impl Head {
         self.bytes.len()
     }
 
+    /// The head as it was parsed, its blank line included. Parsed again it is the same.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     fn slice(&self, span: Span) -> &[u8] {
         self.bytes
             .get(span.start as usize..span.end as usize)

@@ -88,8 +88,8 @@ impl Sink {
         inner.progress = Instant::now();
         let (mut first, mut second): (&[u8], &[u8]) = (&reply.head, &[]);
         let mut rest = reply.body.as_slice();
-        if let [Part::Bytes(bytes), after @ ..] = rest {
-            (second, rest) = (bytes, after);
+        if let [part @ (Part::Bytes(_) | Part::Shared { .. }), after @ ..] = rest {
+            (second, rest) = (part.bytes(), after);
         }
         if inner.chain.is_empty() && !more {
             let sent = self.write_now(&mut inner, first, second);
@@ -102,9 +102,8 @@ impl Sink {
         inner.chain.push(second);
         for part in rest {
             match (part, &reply.file) {
-                (Part::Bytes(bytes), _) => inner.chain.push(bytes),
                 (Part::File { from, len }, Some(file)) => inner.chain.push_file(file, *from, *len),
-                (Part::File { .. }, None) => {}
+                (part, _) => inner.chain.push(part.bytes()),
             }
         }
         let flushed = self.write_chain(&mut inner);

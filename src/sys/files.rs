@@ -12,6 +12,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::mem;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -51,6 +52,46 @@ pub fn open_content(path: &Path) -> io::Result<File> {
         .read(true)
         .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
         .open(path)
+}
+
+/// Opens a file of our own for reading, or for reading and writing: no symbolic link is followed at the end of the path, a FIFO
+/// does not block, and no time of access is written. What it is, the caller must ask.
+///
+/// # Errors
+/// As open(2): ELOOP for a symbolic link.
+pub fn open_own(path: &Path, write: bool) -> io::Result<File> {
+    let open = |extra: libc::c_int| {
+        OpenOptions::new()
+            .read(true)
+            .write(write)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY | extra)
+            .open(path)
+    };
+    match open(libc::O_NOATIME) {
+        // The file is another user's, which only says that its time can not be spared.
+        Err(e) if e.raw_os_error() == Some(libc::EPERM) => open(0),
+        other => other,
+    }
+}
+
+/// Whether an open failed because a symbolic link was at the end of the path.
+pub fn is_link(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ELOOP)
+}
+
+/// Bytes that are free for us on the file system of `path` (statvfs).
+///
+/// # Errors
+/// As statvfs(3).
+pub fn free_space(path: &Path) -> io::Result<u64> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    // SAFETY: statvfs64 is plain data, for which zero is a value.
+    let mut found: libc::statvfs64 = unsafe { mem::zeroed() };
+    // SAFETY: `path` is NUL-terminated, `found` is where the result goes; both live through the call.
+    cvt(unsafe { libc::statvfs64(path.as_ptr(), &raw mut found) })?;
+    // The types differ between systems.
+    let bytes = u128::from(found.f_bavail) * u128::from(found.f_frsize);
+    Ok(u64::try_from(bytes).unwrap_or(u64::MAX))
 }
 
 /// Opens `rest` below the directory `base` for reading, as content; never anything outside of it. `rest` is relative: segments

@@ -17,8 +17,9 @@ use crate::cache::{CacheStatus, Entry, disk, key};
 use crate::config::Scgi;
 use crate::error::Fault;
 use crate::http::request::{Limits, Request};
+use crate::respond::cache_status::Forwarded;
 use crate::respond::caching::{Subject, own_entries, says};
-use crate::respond::head;
+use crate::respond::head::is_buffered;
 use crate::scgi::response::{Head, Length};
 
 /// What the cache says before the application is asked.
@@ -400,17 +401,34 @@ impl Script<'_> {
     }
 
     /// Begins to store a response, if it is one to be stored.
-    pub(super) fn begin_fill(
-        &mut self,
-        head: &Head,
-        shape: &head::Plan,
-        scgi: &'static Scgi,
-    ) -> Option<Filling> {
+    pub(super) fn begin_fill(&mut self, head: &Head, scgi: &'static Scgi) -> Option<Filling> {
+        let name = scgi.cache.as_ref()?.status_name.as_deref();
+        let forwarded = Forwarded {
+            reason: self.asking.as_ref().map(|asking| asking.reason),
+            status: None,
+            stored: false,
+            collapsed: self.asking.as_ref().is_some_and(|a| a.collapsed),
+        };
+        let filling = self.try_fill(head, scgi);
+        let stored = filling.is_some();
+        self.forwarded = name.map(|name| {
+            (
+                name,
+                Forwarded {
+                    stored,
+                    ..forwarded
+                },
+            )
+        });
+        filling
+    }
+
+    fn try_fill(&mut self, head: &Head, scgi: &'static Scgi) -> Option<Filling> {
         let mut asking = self.asking.take()?;
         if !asking.is_candidate() {
             return None;
         }
-        match self.storable(head, shape, scgi, &asking) {
+        match self.storable(head, scgi, &asking) {
             Ok(storable) => {
                 let length = match head.length() {
                     Length::Known(length) => Some(length),
@@ -439,11 +457,10 @@ impl Script<'_> {
     fn storable(
         &mut self,
         head: &Head,
-        shape: &head::Plan,
         scgi: &'static Scgi,
         asking: &Asking,
     ) -> Result<Storable, &'static str> {
-        if !shape.buffering {
+        if !is_buffered(head, scgi) {
             return Err("the response is not buffered (C19)");
         }
         if self.exchange.request.is_head() && !(asking.as_get && scgi.params.says_get()) {

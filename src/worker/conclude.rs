@@ -13,6 +13,7 @@ use crate::config::address::Address;
 use crate::config::content;
 use crate::config::group::Sticky;
 use crate::error::Fault;
+use crate::respond::cache_status::{Forwarded, push_forwarded};
 use crate::respond::cookie;
 use crate::respond::course::Target;
 use crate::respond::files::{self, Found, Place};
@@ -222,6 +223,14 @@ impl Script<'_> {
                 added_lines(added, status, facts, &mut lines)
             });
         }
+        if let Some((name, forwarded)) = &self.forwarded {
+            let status = (status != head.status()).then_some(head.status());
+            let what = Forwarded {
+                status,
+                ..*forwarded
+            };
+            push_forwarded(name, &what, &mut lines);
+        }
         lines
     }
 
@@ -256,6 +265,7 @@ impl Script<'_> {
                 _ => None,
             },
             ranges: matches!(windowed, Windowed::Whole | Windowed::Part(_)),
+            ..Extras::default()
         };
         desk.head.clear();
         let plan = translate(head, scgi, &ask, &extras, &mut desk.head);
@@ -278,12 +288,13 @@ impl Script<'_> {
         desk: &mut Desk,
     ) -> Result<Then, Fault> {
         let scgi = plan.scgi;
+        let filling = self.begin_fill(&heard.head, scgi);
         let shape = self.head(&heard.head, scgi, windowed, desk);
-        let store = match self.begin_store(&heard.head, &shape, scgi) {
-            Some(storing) => Some(Keeping::Store(storing)),
+        let store = match filling {
+            Some(filling) => Some(Keeping::Cache(Box::new(filling))),
             None => {
-                let filling = self.begin_fill(&heard.head, &shape, scgi);
-                filling.map(|filling| Keeping::Cache(Box::new(filling)))
+                let storing = self.begin_store(&heard.head, &shape, scgi);
+                storing.map(Keeping::Store)
             }
         };
         if self.exchange.detached && store.is_none() {
@@ -436,8 +447,8 @@ impl Script<'_> {
                 delivered.extra
             );
         }
-        if let Some(error) = &delivered.store_error {
-            log::error!("{}: not stored: {error}", self.prefix(Some(address)));
+        if let Some((what, error)) = &delivered.store_error {
+            log::error!("{}: {what}: {error}", self.prefix(Some(address)));
         }
     }
 

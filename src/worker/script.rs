@@ -17,6 +17,7 @@ use crate::error::{Fault, Gone};
 use crate::http::date::HttpDate;
 use crate::http::request::Request;
 use crate::ops::vars::{Facts, Try};
+use crate::respond::cache_status::Forwarded;
 use crate::respond::course::{Action, Course};
 use crate::respond::head::Framing;
 use crate::respond::local::{Around, Reason, Settled};
@@ -65,6 +66,8 @@ pub(super) struct Script<'a> {
     pub(super) zone: Option<&'static Zone>,
     /// The application was asked whether a stored response is still good.
     pub(super) validating: bool,
+    /// What the Cache-Status field says, under the cache's name.
+    pub(super) forwarded: Option<(&'static str, Forwarded)>,
 }
 
 /// What one pass through an application came to.
@@ -100,6 +103,7 @@ impl<'a> Script<'a> {
             asking: None,
             zone: None,
             validating: false,
+            forwarded: None,
         }
     }
 
@@ -237,7 +241,7 @@ impl<'a> Script<'a> {
         if self.shared.keeps_tries {
             self.sent_head.clone_from(&reply.head);
         }
-        self.set_pace(None);
+        self.set_pace(reply.limit_rate);
         self.begun = true;
         self.exchange.sink.reply(reply);
         if reply.keep_alive {

@@ -12,7 +12,7 @@ const HELD_OVERHEAD: usize = 320;
 /// What a field of its head takes besides its text, in bytes.
 const FIELD: usize = 40;
 /// Files that are kept open for entries held.
-pub(super) const OPEN_FILES: usize = 512;
+pub const OPEN_FILES: usize = 512;
 
 impl Index {
     /// Holds an entry in memory, in place of the one held for its key before, if there is room for it or can be made. `dirty`: it

@@ -4,7 +4,7 @@ pub mod model;
 
 use std::fs::File;
 
-use super::holding::{OPEN_FILES, weight};
+use super::holding::weight;
 use super::*;
 use crate::cache::{Body, Meta, Variant};
 use crate::scgi::response::{self, Parsed};

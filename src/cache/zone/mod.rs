@@ -8,15 +8,14 @@ mod filling;
 mod keeping;
 mod purging;
 
-#[allow(unused_imports)]
 pub use filling::{Leased, Ticket, Verdict, Waiter};
-#[allow(unused_imports)]
 pub use keeping::Unsaved;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+pub use super::index::OPEN_FILES;
 use super::index::{Index, Node, Removed};
 use super::key::Hash;
 use super::view::ZoneCounts;

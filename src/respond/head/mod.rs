@@ -63,6 +63,10 @@ pub struct Extras<'a> {
     pub window: Option<Window>,
     /// Ranges of this response can be asked for, whatever the application says.
     pub ranges: bool,
+    /// Bytes of the body, where the gateway knows them better than the head: it has stored it.
+    pub length: Option<u64>,
+    /// In place of the application's Content-Type.
+    pub content_type: Option<&'a [u8]>,
 }
 
 /// A part of a body of `size` bytes.
@@ -88,7 +92,7 @@ pub fn translate(
         Some(_) => 206,
         None => extras.status.unwrap_or(head.status()),
     };
-    let (framing, announced) = frame(head, status, extras.window, ask);
+    let (framing, announced) = frame(head, status, extras, ask);
     let wishes = Wishes::read(head, settings);
     let plan = Plan {
         status,
@@ -106,8 +110,11 @@ pub fn translate(
     write_status_line(status, reason, out);
     write_server_and_date(head, settings, ask.date, extras.lines, out);
     for (known, name, value) in head.known_fields() {
-        let ours = extras.ranges && is_about_ranges(name);
-        if ours || is_said(name, extras.lines) {
+        let ours = extras.ranges && is_about_ranges(name)
+            || extras.content_type.is_some() && known == Known::ContentType;
+        // A condition is answered without what is said about the content (C70).
+        let of_content = extras.status == Some(304) && is_of_content(name);
+        if ours || of_content || is_said(name, extras.lines) {
             continue;
         }
         write_field(
@@ -119,6 +126,9 @@ pub fn translate(
         );
     }
     out.extend_from_slice(extras.lines);
+    if let Some(value) = extras.content_type {
+        push_field(b"Content-Type", value, out);
+    }
     if extras.ranges {
         push_field(b"Accept-Ranges", b"bytes", out);
     }
@@ -131,6 +141,10 @@ pub fn translate(
     write_connection(plan.keep_alive, ask.minor_version, out);
     out.extend_from_slice(b"\r\n");
     plan
+}
+
+fn is_of_content(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"content-encoding") || name.eq_ignore_ascii_case(b"accept-ranges")
 }
 
 /// Fields that say what the gateway says itself when it serves ranges of a response (S33).
@@ -217,7 +231,7 @@ enum Announced {
 }
 
 /// How the body is framed, and what the head says about it.
-fn frame(head: &Head, status: u16, window: Option<Window>, ask: &Ask<'_>) -> (Framing, Announced) {
+fn frame(head: &Head, status: u16, extras: &Extras<'_>, ask: &Ask<'_>) -> (Framing, Announced) {
     if is_bodyless(status) {
         return (Framing::Length(0), length_line(status, Announced::Nothing));
     }
@@ -225,9 +239,10 @@ fn frame(head: &Head, status: u16, window: Option<Window>, ask: &Ask<'_>) -> (Fr
         // The status of an error page stands for a response that has no body.
         return (Framing::Length(0), Announced::Length(0));
     }
-    let length = match window {
-        Some(window) => Length::Known(window.len),
-        None => head.length(),
+    let length = match (extras.window, extras.length) {
+        (Some(window), _) => Length::Known(window.len),
+        (None, Some(length)) => Length::Known(length),
+        (None, None) => head.length(),
     };
     match (length, ask.is_head) {
         (Length::Known(length), true) => (Framing::Length(0), Announced::Length(length)),
@@ -281,6 +296,12 @@ impl<'a> Wishes<'a> {
         }
         wishes
     }
+}
+
+/// Whether a response may be held back, by settings and its own word (Z24).
+pub fn is_buffered(head: &Head, settings: &Scgi) -> bool {
+    let wishes = Wishes::read(head, settings);
+    wishes.buffering.unwrap_or(settings.buffering)
 }
 
 /// R45.

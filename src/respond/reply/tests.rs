@@ -85,7 +85,7 @@ fn seen(reply: Reply) -> Seen {
     for part in &reply.body {
         assert!(part.len() > 0);
         match part {
-            Part::Bytes(bytes) => body.extend_from_slice(bytes),
+            Part::Bytes(_) | Part::Shared { .. } => body.extend_from_slice(part.bytes()),
             Part::File { from, len } => {
                 let mut piece = vec![0; *len as usize];
                 let file = reply.file.as_ref().expect("the file of the part");

@@ -327,3 +327,23 @@ fn an_eperm_of_one_file_is_not_taken_for_a_missing_call() {
     assert!(is_missing(&io::Error::from_raw_os_error(libc::ENOSYS)));
     assert!(!is_missing(&io::Error::from_raw_os_error(libc::ENOENT)));
 }
+
+#[test]
+fn our_own_files_are_opened_without_links() {
+    let scratch = Scratch::new();
+    let file = scratch.file("file", "text");
+    scratch.link(&file, "link");
+    for write in [false, true] {
+        assert!(open_own(&file, write).is_ok());
+        assert!(is_link(&open_own(&scratch.at("link"), write).unwrap_err()));
+        let error = open_own(&scratch.at("gone"), write).unwrap_err();
+        assert!(!is_link(&error));
+    }
+}
+
+#[test]
+fn a_file_system_says_what_is_free() {
+    let scratch = Scratch::new();
+    assert!(free_space(scratch.path()).unwrap() > 0);
+    assert!(free_space(&scratch.at("gone")).is_err());
+}

@@ -11,11 +11,18 @@
 #![allow(dead_code)]
 
 // The rooms name each other as `crate::ROOM`, so here they stand at the root too.
+// Of this room only what reads foreign bytes; the rest works with files and threads.
+#[path = "../../../src/cache"]
+mod cache {
+    pub mod format;
+    mod meta;
+    pub use meta::{Meta, Variant};
+}
 #[path = "../../../src/config/mod.rs"]
 mod config;
 #[path = "../../../src/http/mod.rs"]
 mod http;
-// Of this room only what reads foreign bytes; the rest works with files.
+// As of the cache.
 #[path = "../../../src/respond"]
 mod respond {
     pub mod head;

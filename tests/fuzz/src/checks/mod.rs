@@ -3,6 +3,7 @@
 //!
 //! Used twice: by the targets of the fuzz package and by the integration test `fuzz_loop`.
 
+mod cached;
 mod chunks;
 mod proxy;
 mod request;
@@ -10,6 +11,7 @@ mod response;
 mod text;
 mod wire;
 
+pub use cached::cache_file;
 pub use chunks::chunked;
 pub use proxy::proxy_protocol;
 pub use request::request_head;

@@ -1,0 +1,106 @@
+//! Errors of the gateway that are remembered (C36).
+
+use super::{Cached, Health, Origin};
+
+/// C36: for the time of their code, `any` included, without a file.
+#[test]
+fn a_502_is_remembered_for_its_time() {
+    for valid in ["502 10m", "any 10m"] {
+        let origin = Origin::new();
+        let cached = Cached::start(&origin, &["--cache-valid", valid]);
+        origin.is(Health::Closes);
+        let first = cached.get("/a");
+        assert_eq!(
+            (first.status, first.cache.as_str()),
+            (502, "MISS"),
+            "{valid}"
+        );
+        origin.is(Health::Well);
+        let second = cached.get("/a");
+        assert_eq!(
+            (second.status, second.cache.as_str()),
+            (502, "HIT"),
+            "{valid}"
+        );
+        assert_eq!(origin.asked("/a"), 1);
+        assert_eq!(cached.files(), [""; 0]);
+    }
+}
+
+/// C36.
+#[test]
+fn a_504_is_remembered_for_its_time() {
+    let origin = Origin::new();
+    let flags = ["--cache-valid", "504 10m", "--read-timeout", "200ms"];
+    let cached = Cached::start(&origin, &flags);
+    origin.is(Health::Hangs);
+    assert_eq!(cached.get("/a").status, 504);
+    origin.is(Health::Well);
+    let second = cached.get("/a");
+    assert_eq!((second.status, second.cache.as_str()), (504, "HIT"));
+    assert_eq!(origin.asked("/a"), 1);
+}
+
+/// C36: without a time for the code nothing is remembered; nor under other keys.
+#[test]
+fn an_error_without_a_time_is_forgotten() {
+    let origin = Origin::new();
+    let flags = ["--cache-valid", "200 10m", "--cache-valid", "504 10m"];
+    let cached = Cached::start(&origin, &flags);
+    origin.is(Health::Closes);
+    assert_eq!(cached.get("/a").status, 502);
+    origin.is(Health::Well);
+    cached.get("/a").is("MISS", "/a 2");
+    let cached = Cached::start(&origin, &["--cache-valid", "any 10m"]);
+    origin.is(Health::Closes);
+    assert_eq!(cached.get("/a").status, 502);
+    origin.is(Health::Well);
+    cached.get("/b").is("MISS", "/b 1");
+}
+
+/// C36: who goes past the cache finds out that the application is well, and so does everybody after.
+#[test]
+fn a_bypass_replaces_a_remembered_error() {
+    let origin = Origin::new();
+    let flags = [
+        "--cache-valid",
+        "any 10m",
+        "--cache-bypass",
+        "$http_x_fresh",
+    ];
+    let cached = Cached::start(&origin, &flags);
+    origin.is(Health::Closes);
+    assert_eq!(cached.get("/a").status, 502);
+    origin.is(Health::Well);
+    assert_eq!(cached.get("/a").status, 502);
+    cached.get_with("/a", "X-Fresh: 1\r\n").is("BYPASS", "/a 2");
+    cached.get("/a").is("HIT", "/a 2");
+}
+
+/// C29, C36: a stale entry goes before an error that would be remembered.
+#[test]
+fn a_stale_entry_goes_before_a_remembered_error() {
+    let origin = Origin::new();
+    origin.says("/a", "X-Accel-Expires: @1\r\n", "the body");
+    let flags = [
+        "--cache-valid",
+        "502 10m",
+        "--cache-use-stale",
+        "error invalid_header",
+    ];
+    let cached = Cached::start(&origin, &flags);
+    cached.get("/a").is("MISS", "the body");
+    origin.is(Health::Closes);
+    cached.get("/a").is("STALE", "the body");
+    cached.get("/a").is("STALE", "the body");
+}
+
+/// An application's own 502 is a response like any other.
+#[test]
+fn a_502_of_the_application_is_stored_with_its_body() {
+    let origin = Origin::new();
+    origin.says("/a", "Status: 502\r\n", "my own trouble");
+    let cached = Cached::start(&origin, &["--cache-valid", "502 10m"]);
+    cached.get("/a").with(502, "MISS", "my own trouble");
+    cached.get("/a").with(502, "HIT", "my own trouble");
+}

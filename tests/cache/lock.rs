@@ -1,0 +1,326 @@
+//! One request at a time fills an entry (C24 to C28, Z45).
+
+use super::{Cached, Health, Origin, ask, take};
+use crate::common::{Client, until};
+
+const GOOD: &str = "X-Accel-Expires: 100\r\n";
+/// Longer than any test: a waiter that goes on does so for another reason.
+const LOCK: [&str; 6] = [
+    "--cache-lock",
+    "on",
+    "--cache-lock-age",
+    "600s",
+    "--cache-lock-timeout",
+    "600s",
+];
+
+/// Clients that ask for `/a` and do not wait.
+fn waiters(cached: &Cached, n: usize) -> Vec<Client> {
+    (0..n)
+        .map(|_| {
+            let mut client = cached.client();
+            ask(&mut client, "GET", "/a", "");
+            client
+        })
+        .collect()
+}
+
+/// C24: one asks, the others wait and get what it got.
+#[test]
+fn one_request_asks_for_all() {
+    let origin = Origin::new();
+    origin.says("/a", GOOD, "{n}");
+    let latch = origin.holds("/a");
+    let cached = Cached::start(&origin, &LOCK);
+    let mut first = waiters(&cached, 1);
+    origin.wait_asked("/a", 1);
+    let mut others = waiters(&cached, 10);
+    cached.gate().has_read_everything();
+    assert_eq!(origin.asked("/a"), 1);
+    latch.open();
+    take(&mut first[0], "GET").is("MISS", "1");
+    for client in &mut others {
+        take(client, "GET").is("HIT", "1");
+    }
+    assert_eq!(origin.asked("/a"), 1);
+}
+
+/// C24: without the lock everybody asks.
+#[test]
+fn without_the_lock_everybody_asks() {
+    let origin = Origin::new();
+    origin.says("/a", GOOD, "the body");
+    let latch = origin.holds("/a");
+    let cached = Cached::start(&origin, &[]);
+    let mut clients = waiters(&cached, 5);
+    origin.wait_asked("/a", 5);
+    latch.open();
+    for client in &mut clients {
+        take(client, "GET").is("MISS", "the body");
+    }
+}
+
+/// Z45 (C22): nginx does not lock refreshes.
+#[test]
+fn a_refresh_is_locked_too() {
+    let origin = Origin::new();
+    origin.says("/a", "X-Accel-Expires: @1\r\n", "{n}");
+    let cached = Cached::start(&origin, &LOCK);
+    cached.get("/a").is("MISS", "1");
+    origin.says("/a", GOOD, "{n}");
+    let latch = origin.holds("/a");
+    let mut first = waiters(&cached, 1);
+    origin.wait_asked("/a", 2);
+    let mut others = waiters(&cached, 10);
+    cached.gate().has_read_everything();
+    assert_eq!(origin.asked("/a"), 2);
+    latch.open();
+    take(&mut first[0], "GET").is("EXPIRED", "2");
+    for client in &mut others {
+        let got = take(client, "GET");
+        assert_eq!((got.status, got.body.as_str()), (200, "2"));
+    }
+    assert_eq!(origin.asked("/a"), 2);
+}
+
+/// Z45 (C27): once it shows that nothing can be stored, all others go together, now and for a while.
+#[test]
+fn an_uncacheable_response_lets_all_go_together() {
+    let origin = Origin::new();
+    origin.says("/a", "Cache-Control: no-store\r\n", "the body");
+    let latch = origin.holds("/a");
+    let cached = Cached::start(&origin, &LOCK);
+    let mut clients = waiters(&cached, 1);
+    origin.wait_asked("/a", 1);
+    clients.extend(waiters(&cached, 10));
+    cached.gate().has_read_everything();
+    assert_eq!(origin.asked("/a"), 1);
+    // The first is answered; nobody else is, until all are there.
+    let second = origin.holds("/a");
+    latch.open();
+    origin.wait_asked("/a", 11);
+    clients.extend(waiters(&cached, 10));
+    origin.wait_asked("/a", 21);
+    second.open();
+    for client in &mut clients {
+        take(client, "GET").is("MISS", "the body");
+    }
+}
+
+/// Z45: so they do when the head alone shows it, while its body is still on its way.
+#[test]
+fn the_head_of_an_uncacheable_response_is_enough() {
+    let origin = Origin::new();
+    origin.says("/a", "Cache-Control: no-store\r\n", "the body");
+    let latch = origin.holds_half("/a");
+    let cached = Cached::start(&origin, &LOCK);
+    let mut clients = waiters(&cached, 10);
+    origin.wait_asked("/a", 10);
+    latch.open();
+    for client in &mut clients {
+        take(client, "GET").is("MISS", "the body");
+    }
+}
+
+/// Z45: a key that can be stored again is locked again.
+#[test]
+fn a_key_that_becomes_cacheable_is_stored() {
+    let origin = Origin::new();
+    origin.says("/a", "Cache-Control: no-store\r\n", "{n}");
+    let cached = Cached::start(&origin, &LOCK);
+    cached.get("/a").is("MISS", "1");
+    origin.says("/a", GOOD, "{n}");
+    cached.get("/a").is("MISS", "2");
+    cached.get("/a").is("HIT", "2");
+}
+
+/// C25: a holder that fails frees the lock, and another takes it.
+#[test]
+fn the_holders_death_frees_the_lock() {
+    for health in [Health::Closes, Health::Babbles] {
+        let origin = Origin::new();
+        origin.says("/a", GOOD, "{n}");
+        let latch = origin.holds("/a");
+        let cached = Cached::start(&origin, &LOCK);
+        origin.is(health);
+        let mut first = waiters(&cached, 1);
+        origin.wait_asked("/a", 1);
+        let mut others = waiters(&cached, 5);
+        cached.gate().has_read_everything();
+        // What was asked already fails; what comes next does not.
+        origin.is(Health::Well);
+        origin.holds_no_more("/a");
+        latch.open();
+        assert_eq!(take(&mut first[0], "GET").status, 502);
+        for client in &mut others {
+            let got = take(client, "GET");
+            assert_eq!((got.status, got.body.as_str()), (200, "2"));
+        }
+        assert_eq!(origin.asked("/a"), 2);
+    }
+}
+
+/// C25: the holder's client may leave: what is under way is for the others.
+#[test]
+fn the_holders_client_may_leave() {
+    let origin = Origin::new();
+    origin.says("/a", GOOD, "{n}");
+    let latch = origin.holds("/a");
+    let cached = Cached::start(&origin, &LOCK);
+    let first = waiters(&cached, 1).pop().expect("a client");
+    origin.wait_asked("/a", 1);
+    let mut others = waiters(&cached, 3);
+    cached.gate().sees_off(first);
+    latch.open();
+    for client in &mut others {
+        let got = take(client, "GET");
+        assert_eq!((got.status, got.body.as_str()), (200, "1"));
+    }
+    assert_eq!(origin.asked("/a"), 1);
+}
+
+/// C28: nginx does not notice that a waiter has left.
+#[test]
+fn a_lost_waiter_is_noticed() {
+    let origin = Origin::new();
+    let latch = origin.holds("/a");
+    let log = [
+        "--log-format",
+        "own $status $http_x_mine",
+        "--access-log",
+        "- own",
+    ];
+    let flags = [&LOCK[..], &log[..]].concat();
+    let cached = Cached::start(&origin, &flags);
+    let mut first = waiters(&cached, 1);
+    origin.wait_asked("/a", 1);
+    let mut waiter = cached.client();
+    ask(&mut waiter, "GET", "/a", "X-Mine: waiter\r\n");
+    cached.gate().has_read_everything();
+    cached.gate().sees_off(waiter);
+    until("the log line of the waiter", || {
+        let log = cached.gate().stdout();
+        log.lines().any(|line| line == "499 waiter")
+    });
+    assert_eq!(origin.asked("/a"), 1);
+    latch.open();
+    assert_eq!(take(&mut first[0], "GET").status, 200);
+}
+
+/// C25, C26: who has waited long enough goes by itself, and its response is not stored.
+#[test]
+fn a_waiter_goes_by_itself_after_its_time() {
+    for time in ["0", "50ms"] {
+        let origin = Origin::new();
+        origin.says("/a", GOOD, "{n}");
+        let latch = origin.holds("/a");
+        let flags = [
+            "--cache-lock",
+            "on",
+            "--cache-lock-timeout",
+            time,
+            "--cache-lock-age",
+            "600s",
+        ];
+        let cached = Cached::start(&origin, &flags);
+        let mut first = waiters(&cached, 1);
+        origin.wait_asked("/a", 1);
+        origin.holds_no_more("/a");
+        let fields = "If-None-Match: \"mine\"\r\n";
+        cached.get_with("/a", fields).is("MISS", "2");
+        let seen = origin.last("/a").param("HTTP_IF_NONE_MATCH");
+        assert_eq!(seen.as_deref(), Some("\"mine\""), "C26");
+        latch.open();
+        take(&mut first[0], "GET").is("MISS", "1");
+        cached.get("/a").is("HIT", "1");
+    }
+}
+
+/// C25: a holder that takes too long loses the lock to one of the waiters, whose response is stored.
+#[test]
+fn a_slow_holder_loses_the_lock() {
+    let origin = Origin::new();
+    origin.says("/a", GOOD, "{n}");
+    let latch = origin.holds("/a");
+    let flags = [
+        "--cache-lock",
+        "on",
+        "--cache-lock-timeout",
+        "600s",
+        "--cache-lock-age",
+        "50ms",
+    ];
+    let cached = Cached::start(&origin, &flags);
+    let mut first = waiters(&cached, 1);
+    origin.wait_asked("/a", 1);
+    origin.holds_no_more("/a");
+    cached.get("/a").is("MISS", "2");
+    cached.get("/a").is("HIT", "2");
+    latch.open();
+    take(&mut first[0], "GET").is("MISS", "1");
+}
+
+/// Waiting takes no worker: many waiters leave room for other requests.
+#[test]
+fn waiters_take_no_worker() {
+    let origin = Origin::new();
+    origin.says("/a", GOOD, "{n}");
+    let latch = origin.holds("/a");
+    let flags = [&LOCK[..], &["--workers", "2"]].concat();
+    let cached = Cached::start(&origin, &flags);
+    let mut clients = waiters(&cached, 1);
+    origin.wait_asked("/a", 1);
+    clients.extend(waiters(&cached, 50));
+    cached.gate().has_read_everything();
+    cached.get("/b").with(200, "MISS", "/b 1");
+    latch.open();
+    for client in &mut clients {
+        assert_eq!(take(client, "GET").body, "1");
+    }
+    assert_eq!(origin.asked("/a"), 1);
+}
+
+/// Waiters with conditions and ranges are answered by what was stored for all.
+#[test]
+fn waiters_have_their_own_conditions() {
+    let origin = Origin::new();
+    origin.says("/a", &format!("{GOOD}ETag: \"v1\"\r\n"), "the body");
+    let latch = origin.holds("/a");
+    let cached = Cached::start(&origin, &LOCK);
+    let mut first = waiters(&cached, 1);
+    origin.wait_asked("/a", 1);
+    let mut asks = |method: &str, fields: &str| {
+        let mut client = cached.client();
+        ask(&mut client, method, "/a", fields);
+        client
+    };
+    let mut condition = asks("GET", "If-None-Match: \"v1\"\r\n");
+    let mut range = asks("GET", "Range: bytes=0-2\r\n");
+    let mut head = asks("HEAD", "");
+    cached.gate().has_read_everything();
+    latch.open();
+    take(&mut first[0], "GET").is("MISS", "the body");
+    take(&mut condition, "GET").with(304, "HIT", "");
+    take(&mut range, "GET").with(206, "HIT", "the");
+    take(&mut head, "HEAD").with(200, "HIT", "");
+    assert_eq!(origin.asked("/a"), 1);
+}
+
+/// The end of the gateway does not wait for those who wait for the lock for ever.
+#[test]
+fn the_gateway_ends_with_waiters() {
+    let origin = Origin::new();
+    origin.says("/a", GOOD, "{n}");
+    let latch = origin.holds("/a");
+    let cached = Cached::start(&origin, &LOCK);
+    let mut clients = waiters(&cached, 1);
+    origin.wait_asked("/a", 1);
+    clients.extend(waiters(&cached, 3));
+    cached.gate().has_read_everything();
+    cached.gate().signal(libc::SIGTERM);
+    latch.open();
+    for client in &mut clients {
+        assert_eq!(take(client, "GET").body, "1");
+    }
+    cached.stop();
+}
