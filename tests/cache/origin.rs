@@ -198,7 +198,7 @@ fn serve(scgi: &mut Scgi, book: &Mutex<Book>) {
         Health::Well => drop(scgi.try_send(&response[split..])),
         Health::Closes => {}
         Health::Says(status) => drop(scgi.try_send(format!(
-            "Status: {status}\r\nContent-Length: 7\r\n\r\ntrouble"
+            "Status: {status} Trouble\r\nContent-Length: 7\r\n\r\ntrouble"
         ))),
         Health::Hangs => drop(scgi.peer_closed()),
         Health::Babbles => drop(scgi.try_send("Status: lots\r\n: :\r\n\r\n")),
@@ -219,13 +219,18 @@ fn response(path: &str, answer: Option<Answer>, n: usize) -> Vec<u8> {
     let status = if fields.starts_with("Status:") {
         ""
     } else {
-        "Status: 200\r\n"
+        "Status: 200 OK\r\n"
     };
     let length = match fields.starts_with("Status: 304") {
         true => String::new(),
         false => format!("Content-Length: {}\r\n", body.len()),
     };
-    let mut all = format!("{status}{}{length}\r\n", fields.replace("{n}", &n)).into_bytes();
+    let mut fields = fields.replace("{n}", &n);
+    if status.is_empty() && fields.as_bytes().get(11) == Some(&b'\r') {
+        // nginx makes no correct status line without a phrase.
+        fields.insert_str(11, " Said");
+    }
+    let mut all = format!("{status}{fields}{length}\r\n").into_bytes();
     all.extend_from_slice(&body);
     all
 }

@@ -128,7 +128,7 @@ fn an_impossible_range_fills_the_cache_all_the_same() {
 #[test]
 fn what_came_without_a_length_has_ranges_later() {
     let origin = Origin::new();
-    origin.sends("/a", format!("Status: 200\r\n\r\n{BODY}"));
+    origin.sends("/a", format!("Status: 200 OK\r\n\r\n{BODY}"));
     let cached = Cached::start(&origin, &VALID);
     cached
         .get_with("/a", "Range: bytes=0-3\r\n")
