@@ -447,8 +447,8 @@ impl Script<'_> {
                 delivered.extra
             );
         }
-        if let Some(error) = &delivered.store_error {
-            log::error!("{}: not stored: {error}", self.prefix(Some(address)));
+        if let Some((what, error)) = &delivered.store_error {
+            log::error!("{}: {what}: {error}", self.prefix(Some(address)));
         }
     }
 

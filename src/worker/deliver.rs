@@ -73,6 +73,13 @@ impl Keeping {
         }
     }
 
+    fn flag(&self) -> &'static str {
+        match self {
+            Keeping::Store(_) => "--store",
+            Keeping::Cache(_) => "--cache",
+        }
+    }
+
     /// Something is wrong with the response, or with the place where it was to be kept.
     fn fail(self) {
         if let Keeping::Cache(filling) = self {
@@ -102,7 +109,8 @@ pub struct Delivered {
     /// Something of the response has been given to the sink.
     pub begun: bool,
     /// Why the response was not stored.
-    pub store_error: Option<std::io::Error>,
+    /// With the flag that wanted it.
+    pub store_error: Option<(&'static str, std::io::Error)>,
     /// The last piece has been, and with it the exchange has ended.
     pub finished: bool,
 }
@@ -183,6 +191,7 @@ impl Flow<'_, '_, '_> {
         let Some(keeping) = &mut self.job.store else {
             return;
         };
+        let flag = keeping.flag();
         let mut result = keeping.write(incoming.bytes());
         if result.is_ok() && !end {
             return;
@@ -196,7 +205,7 @@ impl Flow<'_, '_, '_> {
         } else {
             result = keeping.commit();
         }
-        self.done.store_error = result.err();
+        self.done.store_error = result.err().map(|error| (flag, error));
     }
 
     /// Small pieces may be joined, where nothing asks for each at once, or for a pace.

@@ -150,6 +150,8 @@ impl Ward {
                 Some(due) => self.load_due = due,
                 None => {
                     self.loader = None;
+                    // Only now is it known whether that is too much.
+                    self.manage_due = now;
                     return None;
                 }
             }

@@ -258,6 +258,25 @@ fn the_end_of_the_process_waits_for_what_is_not_written() {
 }
 
 #[test]
+fn what_is_too_much_goes_as_soon_as_all_is_loaded() {
+    let scratch = Scratch::new();
+    let first = zone(place(&scratch));
+    for n in 0..20_u8 {
+        store_short(first, &[n], b"body");
+    }
+    let mut second = place(&scratch);
+    second.max_size = Some(3 * 4096);
+    second.loader.files = 2;
+    second.loader.sleep = Duration::ZERO;
+    let second = zone(second);
+    let mut ward = Ward::new(second, Instant::now());
+    for _ in 0..40 {
+        ward.tend(Instant::now());
+    }
+    assert_eq!(files(scratch.path()).len(), 3);
+}
+
+#[test]
 fn without_zones_there_is_no_keeper() {
     assert!(Keeper::start(&[]).unwrap().is_none());
 }

@@ -8,6 +8,9 @@ use crate::cache::key::{self, Hash};
 use crate::cache::{purged, temp};
 use crate::config::cache::Zone;
 
+/// Directories that count as one file: a cache of few files may have thousands.
+const DIRECTORIES: usize = 32;
+
 /// What was found.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Item {
@@ -47,8 +50,18 @@ impl Walk {
         }
     }
 
-    /// What comes next; `None`: that was all.
+    /// What comes next; `None`: that was all. Directories are passed on the way, though not any number of them.
     pub fn step(&mut self) -> Option<Item> {
+        for _ in 0..DIRECTORIES {
+            match self.next() {
+                Some(Item::Other) => {}
+                found => return found,
+            }
+        }
+        Some(Item::Other)
+    }
+
+    fn next(&mut self) -> Option<Item> {
         match self.dirs.last_mut()?.next() {
             None => {
                 self.dirs.pop();
