@@ -118,6 +118,17 @@ impl Cached {
         self.dir
     }
 
+    /// Ends it with this signal, orderly or not, and gives the directory.
+    #[track_caller]
+    pub fn end_by(self, signal: libc::c_int) -> Temp {
+        let Server::Gate(gate) = self.server else {
+            panic!("this test is about scgate alone");
+        };
+        gate.signal(signal);
+        gate.wait();
+        self.dir
+    }
+
     /// Ends it in order and starts another in the same directory.
     #[track_caller]
     pub fn again(self, origin: &Origin, zone: &str, flags: &[&str]) -> Cached {

@@ -63,10 +63,9 @@ fn lock(book: &Mutex<Book>) -> MutexGuard<'_, Book> {
     book.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The path of a request, without its query string.
+/// The path of a request, where redirects inside the gateway have led it.
 fn path(request: &Request) -> String {
-    let uri = request.uri();
-    uri.split('?').next().unwrap_or_default().to_owned()
+    request.get("DOCUMENT_URI")
 }
 
 impl Origin {
