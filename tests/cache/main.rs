@@ -40,7 +40,7 @@ use std::path::PathBuf;
 use common::gate::{Gate, Starter};
 use common::http::Head;
 use common::{Client, Temp, until};
-pub use origin::{Health, Origin};
+use origin::{Health, Origin};
 
 /// A gateway with one cache, `z`, and what it needs on the disk.
 pub struct Cached {

@@ -75,7 +75,7 @@ fn what_is_not_buffered_is_not_stored() {
     cached.get("/b").is("MISS", "2");
 }
 
-/// S26, C15: errors that are intercepted are shown by their page, from the cache or not.
+/// S26, C15: errors that are intercepted are shown by their page, from the cache or not, and the page keeps their status.
 #[test]
 fn an_intercepted_error_has_its_page() {
     let origin = Origin::new();
@@ -94,4 +94,21 @@ fn an_intercepted_error_has_its_page() {
     }
     let got = cached.get("/page");
     assert_eq!((got.status, got.body.starts_with("the page")), (200, true));
+}
+
+/// Z37: by the default key, too, the place that a redirect led to does not answer for the place that it came from, where the
+/// application may say something else the next time.
+#[test]
+fn a_redirect_does_not_answer_for_where_it_came_from() {
+    let origin = Origin::new();
+    let addr = origin.addr();
+    origin.says("/a", "X-Accel-Redirect: /in/b\r\n", "");
+    origin.says("/in/b", GOOD, "inside {n}");
+    let flags = ["--location", "/in/", "--internal", "--pass", &addr];
+    let cached = Cached::start(&origin, &flags);
+    assert_eq!(cached.get("/a").body, "inside 1");
+    origin.says("/a", "Status: 403\r\n", "not for you");
+    let got = cached.get("/a");
+    assert_eq!((got.status, got.body.as_str()), (403, "not for you"));
+    assert_eq!(origin.asked("/a"), 2);
 }
