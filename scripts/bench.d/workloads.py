@@ -17,6 +17,7 @@ HELLO = b"Hello, world\n"
 UPLOAD = 1 << 20
 PATIENCE = 30       # seconds that one request may take before wrk counts an error
 POOL = 4000         # known keys of a mixed load
+WRITING = 120       # seconds that a cache may take to write all it has stored
 NEW = 0.1           # of the requests of a mixed load have a new key: see load.lua
 
 
@@ -142,11 +143,30 @@ def check_share(workload, result, asked):
         f"of {result['requests']} requests {asked} reached the application, where {low:.0f} should have"
 
 
+def stored(contender):
+    """The files of a contender's cache."""
+    return [os.path.join(where, name) for where, _, names in os.walk(contender.cache) for name in names]
+
+
+def await_files(contender):
+    """Waits until the files of a cache do not become more: scgate writes small ones after it has answered, at leisure."""
+    before = -1
+    deadline = time.monotonic() + WRITING
+    while time.monotonic() < deadline:
+        files = len(stored(contender))
+        if files == before:
+            return
+        before = files
+        time.sleep(1.5)     # longer than a small response waits for its file
+    raise AssertionError(f"after {WRITING} s it still writes files")
+
+
 def check_stored(workload, contender, asked):
     """Raises AssertionError unless what was asked for since the directory was emptied is there; empties it.
 
     What was on its way to a client that left at the end may be missing."""
-    files = [os.path.join(where, name) for where, _, names in os.walk(contender.cache) for name in names]
+    await_files(contender)
+    files = stored(contender)
     large = 0
     for path in files:
         try:
@@ -180,6 +200,7 @@ class Round:
     """What one timed run gave."""
     rate: float             # requests a second
     cpu: float              # CPU microseconds of the gateway a request
+    answering: float        # the same without what it did after the last answer
     user: float             # the part of it that was spent in user mode, 0 to 1
     p99: float              # milliseconds
     errors: int
@@ -239,6 +260,8 @@ def timed_round(workload, contender, backend_pids, seconds):
     result, wrk_cpu = wrk(workload, contender.port, seconds)
     back, busy, took = procs.cpu(backend_pids) - back0, procs.machine_busy() - busy0, time.monotonic() - began
     in_time = procs.cpu(pids) - cpu0
+    if workload.keys == "new":
+        await_files(contender)
     used, split = procs.settled_cpu(pids) - cpu0, procs.cpu_split(pids)
     user, system = split[0] - split0[0], split[1] - split0[1]
     # A head has about 150 bytes; of 1 MiB and more that is nothing.
@@ -246,7 +269,7 @@ def timed_round(workload, contender, backend_pids, seconds):
     if not requests:
         raise RuntimeError("no request was answered")
     spent = result["micros"] / 1e6
-    return Round(requests / spent, used * 1e6 / requests, user / max(user + system, 0.01), result["p99"] / 1000,
+    return Round(requests / spent, used * 1e6 / requests, in_time * 1e6 / requests, user / max(user + system, 0.01), result["p99"] / 1000,
                  result["socket_errors"] + result["status_errors"], wrk_cpu / spent,
                  back / spent / len(backend_pids), max(0.0, busy - in_time - back - wrk_cpu) / took, result)
 

@@ -17,6 +17,9 @@ use crate::scgi::response::{self, Head, Parsed};
 
 /// Bodies of up to so many bytes are held in memory.
 pub const HELD_MAX: usize = 16 << 10;
+/// Bodies in files begin at a multiple of this: what begins within a page costs sendfile more than twice the time (64 KiB: 32 us
+/// against 13), for it ends in one page more than fits into one go.
+const PAGE: usize = 4096;
 /// How many bytes of the disk are reserved at once: as many as there are already, within these bounds.
 const STEP: (u64, u64) = (64 << 10, 1 << 20);
 /// What is reserved is counted as the index counts it.
@@ -67,7 +70,7 @@ impl Fill {
             // It must not be evicted while this one lives, even if the other ticket ends.
             ticket: zone.ticket(&ticket.hash, ticket.version),
             draft,
-            offset: offset.unwrap_or(0),
+            offset: offset.unwrap_or(0).next_multiple_of(PAGE),
             held: Vec::new(),
             temp: None,
             len: 0,
@@ -252,6 +255,10 @@ pub(super) fn whole(
 ) -> io::Result<(Temp, u64)> {
     let label = entry.label();
     let offset = label.offset().ok_or(ErrorKind::InvalidData)?;
+    let offset = match entry.len > HELD_MAX as u64 {
+        true => offset.next_multiple_of(PAGE),
+        false => offset,
+    };
     let size = entry.len.saturating_add(offset as u64);
     room.need(size)?;
     let temp = Temp::create(zone.settings, hash)?;

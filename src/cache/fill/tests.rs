@@ -260,7 +260,7 @@ fn a_304_rewrites_the_start_in_place_where_it_fits() {
         store(zone, key, &body);
         while saver(zone).step(Instant::now()) {}
         let ticket = ticket(zone, key);
-        for (extra, in_place) in [(0, true), (200, true), (2000, false)] {
+        for (extra, in_place) in [(0, true), (200, true), (6000, false)] {
             let before = inode(zone, key);
             let old = held(zone, key).unwrap();
             let mut head = HEAD[..HEAD.len() - 2].to_vec();
