@@ -92,13 +92,14 @@ fn a_condition_that_fills_the_cache_is_answered_here() {
     assert_eq!(origin.asked("/a"), 1);
 }
 
-/// The same for a condition that fails.
+/// A condition that fails ends the response; like nginx, the cache need not keep what it was about.
 #[test]
 fn a_failed_condition_that_fills_the_cache_gives_412() {
     let (origin, _) = origin();
     let cached = Cached::start(&origin, &VALID);
     assert_eq!(cached.get_with("/a", "If-Match: \"v2\"\r\n").status, 412);
     assert_eq!(origin.last("/a").param("HTTP_IF_MATCH"), None);
+    assert_eq!(cached.get("/a").body, "the body");
     cached.get("/a").is("HIT", "the body");
 }
 

@@ -1,1 +1,124 @@
+//! Methods that change things make what is stored invalid (Z54, RFC 9111 4.4).
 
+use super::{Cached, Health, Origin};
+
+const RULES: [&str; 2] = ["--cache-rules", "rfc9111"];
+const GOOD: &str = "Cache-Control: max-age=100\r\n";
+
+#[track_caller]
+fn stored(targets: &[&str]) -> (Origin, Cached) {
+    let origin = Origin::new();
+    let cached = Cached::start(&origin, &RULES);
+    for target in targets {
+        let path = target.split('?').next().expect("a path");
+        origin.says(path, GOOD, "{n}");
+        assert_eq!(cached.get(target).cache, "MISS");
+        assert_eq!(cached.get(target).cache, "HIT");
+    }
+    (origin, cached)
+}
+
+#[test]
+fn an_unsafe_method_makes_its_own_target_invalid() {
+    for method in ["POST", "PUT", "DELETE", "PATCH", "MKCOL"] {
+        let (_origin, cached) = stored(&["/a", "/b"]);
+        assert_eq!(
+            cached.ask(method, "/a", "Content-Length: 0\r\n").status,
+            200
+        );
+        assert_ne!(cached.get("/a").cache, "HIT", "{method}");
+        assert_eq!(cached.get("/b").cache, "HIT", "{method}");
+    }
+}
+
+/// A redirection after a POST is the usual case.
+#[test]
+fn a_redirection_makes_invalid_as_well() {
+    let (origin, cached) = stored(&["/a"]);
+    origin.says("/a", "Status: 303\r\nLocation: /done\r\n", "");
+    assert_eq!(cached.post("/a", "x").status, 303);
+    origin.says("/a", GOOD, "{n}");
+    assert_ne!(cached.get("/a").cache, "HIT");
+}
+
+#[test]
+fn safe_methods_and_errors_make_nothing_invalid() {
+    let (origin, cached) = stored(&["/a"]);
+    for method in ["OPTIONS", "HEAD", "GET", "PROPFIND"] {
+        cached.ask(method, "/a", "");
+    }
+    assert_eq!(cached.get("/a").cache, "HIT");
+    for status in [400, 403, 404, 500, 503] {
+        origin.is(Health::Says(status));
+        assert_eq!(cached.post("/a", "x").status, status);
+        assert_eq!(cached.get("/a").cache, "HIT", "{status}");
+    }
+    origin.is(Health::Closes);
+    assert_eq!(cached.post("/a", "x").status, 502);
+    assert_eq!(cached.get("/a").cache, "HIT");
+}
+
+/// What the response names, where it is of the same origin.
+#[test]
+fn the_named_targets_become_invalid() {
+    for (field, value, gone) in [
+        ("Location", "/b", true),
+        ("Location", "http://test/b", true),
+        ("Content-Location", "/b", true),
+        ("Location", "http://other/b", false),
+        ("Location", "https://test/b", false),
+        ("Location", "/c", false),
+        ("Location", "::", false),
+    ] {
+        let (origin, cached) = stored(&["/b"]);
+        origin.says("/a", &format!("Status: 201\r\n{field}: {value}\r\n"), "");
+        assert_eq!(cached.post("/a", "x").status, 201);
+        let hit = cached.get("/b").cache == "HIT";
+        assert_eq!(hit, !gone, "{field}: {value}");
+    }
+}
+
+/// All variants of it.
+#[test]
+fn all_variants_become_invalid() {
+    let origin = Origin::new();
+    origin.says("/a", &format!("{GOOD}Vary: X-Kind\r\n"), "{n}");
+    let cached = Cached::start(&origin, &RULES);
+    for kind in ["1", "2"] {
+        let fields = format!("X-Kind: {kind}\r\n");
+        cached.get_with("/a", &fields).is("MISS", kind);
+    }
+    assert_eq!(cached.post("/a", "x").status, 200);
+    for kind in ["1", "2"] {
+        let fields = format!("X-Kind: {kind}\r\n");
+        assert_ne!(cached.get_with("/a", &fields).cache, "HIT", "{kind}");
+    }
+}
+
+/// Z54: offered, not forced: nginx's rules make nothing invalid.
+#[test]
+fn the_rules_of_nginx_make_nothing_invalid() {
+    let origin = Origin::new();
+    origin.says("/a", GOOD, "{n}");
+    let cached = Cached::start(&origin, &[]);
+    cached.get("/a").is("MISS", "1");
+    assert_eq!(cached.post("/a", "x").body, "2");
+    cached.get("/a").is("HIT", "1");
+}
+
+/// What is on its way when the method changes things is old already.
+#[test]
+fn what_is_on_its_way_is_old_already() {
+    let origin = Origin::new();
+    origin.says("/a", GOOD, "{n}");
+    let cached = Cached::start(&origin, &RULES);
+    let latch = origin.holds("/a");
+    let mut client = cached.client();
+    super::ask(&mut client, "GET", "/a", "");
+    origin.wait_asked("/a", 1);
+    origin.holds_no_more("/a");
+    assert_eq!(cached.post("/a", "x").status, 200);
+    latch.open();
+    assert_eq!(super::take(&mut client, "GET").body, "1");
+    assert_ne!(cached.get("/a").body, "1");
+}

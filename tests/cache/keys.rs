@@ -52,7 +52,7 @@ fn a_head_fills_the_entry_for_get() {
 #[test]
 fn a_head_for_a_response_without_a_length_leaves_the_connection_in_order() {
     let origin = Origin::new();
-    origin.sends("/a", "Status: 200\r\n\r\nuntil the end");
+    origin.sends("/a", "Status: 200 OK\r\n\r\nuntil the end");
     let cached = Cached::start(&origin, &VALID);
     let mut client = cached.client();
     ask(&mut client, "HEAD", "/a", "");

@@ -289,7 +289,7 @@ fn waiters_have_their_own_conditions() {
     let cached = Cached::start(&origin, &LOCK);
     let mut first = waiters(&cached, 1);
     origin.wait_asked("/a", 1);
-    let mut asks = |method: &str, fields: &str| {
+    let asks = |method: &str, fields: &str| {
         let mut client = cached.client();
         ask(&mut client, method, "/a", fields);
         client

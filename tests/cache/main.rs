@@ -40,7 +40,7 @@ use std::path::PathBuf;
 use common::gate::{Gate, Starter};
 use common::http::Head;
 use common::{Client, Temp, until};
-pub use origin::{Health, Origin};
+use origin::{Health, Origin};
 
 /// A gateway with one cache, `z`, and what it needs on the disk.
 pub struct Cached {
@@ -115,6 +115,17 @@ impl Cached {
         if let Server::Gate(gate) = self.server {
             gate.stop();
         }
+        self.dir
+    }
+
+    /// Ends it with this signal, orderly or not, and gives the directory.
+    #[track_caller]
+    pub fn end_by(self, signal: libc::c_int) -> Temp {
+        let Server::Gate(gate) = self.server else {
+            panic!("this test is about scgate alone");
+        };
+        gate.signal(signal);
+        gate.wait();
         self.dir
     }
 

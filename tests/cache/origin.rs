@@ -63,10 +63,9 @@ fn lock(book: &Mutex<Book>) -> MutexGuard<'_, Book> {
     book.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The path of a request, without its query string.
+/// The path of a request, where redirects inside the gateway have led it.
 fn path(request: &Request) -> String {
-    let uri = request.uri();
-    uri.split('?').next().unwrap_or_default().to_owned()
+    request.get("DOCUMENT_URI")
 }
 
 impl Origin {
@@ -198,7 +197,7 @@ fn serve(scgi: &mut Scgi, book: &Mutex<Book>) {
         Health::Well => drop(scgi.try_send(&response[split..])),
         Health::Closes => {}
         Health::Says(status) => drop(scgi.try_send(format!(
-            "Status: {status}\r\nContent-Length: 7\r\n\r\ntrouble"
+            "Status: {status} Trouble\r\nContent-Length: 7\r\n\r\ntrouble"
         ))),
         Health::Hangs => drop(scgi.peer_closed()),
         Health::Babbles => drop(scgi.try_send("Status: lots\r\n: :\r\n\r\n")),
@@ -219,13 +218,18 @@ fn response(path: &str, answer: Option<Answer>, n: usize) -> Vec<u8> {
     let status = if fields.starts_with("Status:") {
         ""
     } else {
-        "Status: 200\r\n"
+        "Status: 200 OK\r\n"
     };
     let length = match fields.starts_with("Status: 304") {
         true => String::new(),
         false => format!("Content-Length: {}\r\n", body.len()),
     };
-    let mut all = format!("{status}{}{length}\r\n", fields.replace("{n}", &n)).into_bytes();
+    let mut fields = fields.replace("{n}", &n);
+    if status.is_empty() && fields.as_bytes().get(11) == Some(&b'\r') {
+        // nginx makes no correct status line without a phrase.
+        fields.insert_str(11, " Said");
+    }
+    let mut all = format!("{status}{fields}{length}\r\n").into_bytes();
     all.extend_from_slice(&body);
     all
 }

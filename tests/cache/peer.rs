@@ -44,7 +44,7 @@ fn server(app: &str, flags: &[&str]) -> String {
             "--pass" => continue,
             "--location" => {
                 let close = if blocks.is_empty() { "" } else { "}\n" };
-                let _ = write!(blocks, "{close}location {value} {{ scgi_pass {app};\n");
+                let _ = writeln!(blocks, "{close}location {value} {{ scgi_pass {app};");
                 root &= value != "/";
                 continue;
             }

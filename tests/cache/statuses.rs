@@ -30,6 +30,21 @@ fn an_expired_entry_is_replaced() {
     cached.get("/a").is("HIT", "3");
 }
 
+/// C20, C21: time passes for a fresh entry as well.
+#[test]
+fn a_fresh_entry_expires() {
+    let origin = Origin::new();
+    origin.says("/a", "X-Accel-Expires: 1\r\n", "{n}");
+    let cached = Cached::start(&origin, &[]);
+    cached.get("/a").is("MISS", "1");
+    let mut last = cached.get("/a");
+    crate::common::until("the entry to expire", || {
+        last = cached.get("/a");
+        last.cache != "HIT"
+    });
+    last.is("EXPIRED", "2");
+}
+
 /// C20, C13: BYPASS does not look, but may store. Neither empty nor `0` means yes, in any of several.
 #[test]
 fn a_bypass_does_not_look_but_stores() {
