@@ -161,6 +161,7 @@ impl Conn {
             max_memory: process.memory,
             spare_files: shared.memory.files.spare(),
             groups: &groups,
+            zones: &[],
         };
         let client = self.info.client();
         let allowed = inquiry

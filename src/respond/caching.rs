@@ -122,7 +122,8 @@ impl Around<'_> {
         lines.extend_from_slice(b"Age: ");
         decimal::push(entry.meta.age(now), &mut lines);
         lines.extend_from_slice(b"\r\n");
-        lines.extend(self.lines(status, request, course));
+        course.carried.put_beside(&entry.head, status, &mut lines);
+        self.add_lines(status, request, course, &mut lines);
         let name = scgi.cache.as_ref().and_then(|c| c.status_name.as_ref());
         if let Some(name) = name {
             cache_status::push_hit(name, &entry.meta, how, now, &mut lines);

@@ -17,7 +17,7 @@ use crate::respond::cache_status::{Forwarded, push_forwarded};
 use crate::respond::cookie;
 use crate::respond::course::Target;
 use crate::respond::files::{self, Found, Place};
-use crate::respond::head::{self, Ask, Extras, is_bodyless, push_field, translate};
+use crate::respond::head::{self, Ask, Extras, translate};
 use crate::respond::local::{added_lines, quantity};
 use crate::respond::outcome::{Outcome, carry, decide};
 use crate::respond::ranges;
@@ -202,21 +202,7 @@ impl Script<'_> {
     fn lines(&self, head: &Head, status: u16) -> Vec<u8> {
         let course = &self.exchange.course;
         let mut lines = Vec::new();
-        for line in course.carried.lines.split_inclusive(|&b| b == b'\n') {
-            let name = line.split(|&b| b == b':').next().unwrap_or_default();
-            let repeats = name.eq_ignore_ascii_case(b"set-cookie");
-            let has = |(n, _): (&[u8], &[u8])| n.eq_ignore_ascii_case(name);
-            if repeats || !head.fields().any(has) {
-                lines.extend_from_slice(line);
-            }
-        }
-        // A response that says none has the type of the one that led to it (S14).
-        if let Some(value) = &course.carried.content_type
-            && head.field("content-type").is_none()
-            && !is_bodyless(status)
-        {
-            push_field(b"Content-Type", value, &mut lines);
-        }
+        course.carried.put_beside(head, status, &mut lines);
         let added = &course.content().add_headers;
         if !added.is_empty() {
             self.with_facts(status, |facts| {
