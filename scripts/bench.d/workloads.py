@@ -251,6 +251,8 @@ def warm(workload, contender, backend):
     wrk(workload, contender.port, 1)
     if workload.keys == "new":
         check_stored(workload, contender, 0)
+    elif workload.keys == "mixed":
+        await_files(contender)
 
 
 def timed_round(workload, contender, backend_pids, seconds):
@@ -260,7 +262,7 @@ def timed_round(workload, contender, backend_pids, seconds):
     result, wrk_cpu = wrk(workload, contender.port, seconds)
     back, busy, took = procs.cpu(backend_pids) - back0, procs.machine_busy() - busy0, time.monotonic() - began
     in_time = procs.cpu(pids) - cpu0
-    if workload.keys == "new":
+    if workload.keys in ("new", "mixed"):
         await_files(contender)
     used, split = procs.settled_cpu(pids) - cpu0, procs.cpu_split(pids)
     user, system = split[0] - split0[0], split[1] - split0[1]
