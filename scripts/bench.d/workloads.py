@@ -4,6 +4,7 @@ import dataclasses
 import http.client
 import json
 import os
+import shutil
 import socket
 import subprocess
 import threading
@@ -18,6 +19,7 @@ UPLOAD = 1 << 20
 PATIENCE = 30       # seconds that one request may take before wrk counts an error
 POOL = 4000         # known keys of a mixed load
 WRITING = 120       # seconds that a cache may take to write all it has stored
+ROOM = 8 << 30      # bytes that stay free: a round of fill64k can take 2 GiB
 NEW = 0.1           # of the requests of a mixed load have a new key: see load.lua
 
 
@@ -143,38 +145,51 @@ def check_share(workload, result, asked):
         f"of {result['requests']} requests {asked} reached the application, where {low:.0f} should have"
 
 
-def stored(contender):
-    """The files of a contender's cache."""
-    return [os.path.join(where, name) for where, _, names in os.walk(contender.cache) for name in names]
+def stored(workload, contender):
+    """How many files of a contender's cache have a whole response."""
+    found = 0
+    for where, _, names in os.walk(contender.cache):
+        for name in names:
+            try:
+                found += os.path.getsize(os.path.join(where, name)) >= workload.size
+            except FileNotFoundError:
+                pass
+    return found
 
 
-def await_files(contender):
-    """Waits until the files of a cache do not become more: scgate writes small ones after it has answered, at leisure."""
+def await_files(workload, contender):
+    """Waits until the files of a cache do not become more, and counts them: scgate writes small ones after it has answered, at
+    leisure."""
     before = -1
     deadline = time.monotonic() + WRITING
     while time.monotonic() < deadline:
-        files = len(stored(contender))
+        files = stored(workload, contender)
         if files == before:
-            return
+            return files
         before = files
         time.sleep(1.5)     # longer than a small response waits for its file
     raise AssertionError(f"after {WRITING} s it still writes files")
 
 
-def check_stored(workload, contender, asked):
-    """Raises AssertionError unless what was asked for since the directory was emptied is there; empties it.
+def check_stored(workload, contender, asked, before):
+    """Raises AssertionError unless what was asked for since there were `before` files is there. They stay: a file system is slow to
+    make files where many have just been removed.
 
     What was on its way to a client that left at the end may be missing."""
-    await_files(contender)
-    files = stored(contender)
-    large = 0
-    for path in files:
-        try:
-            large += os.path.getsize(path) >= workload.size
-            os.unlink(path)
-        except FileNotFoundError:
-            pass
-    assert large >= asked - workload.clients, f"{asked} responses should have been stored, {large} were"
+    new = await_files(workload, contender) - before
+    assert new >= asked - workload.clients, f"{asked} responses should have been stored, {new} were"
+
+
+def make_room(contender):
+    """Removes the files of a cache where their file system would be full soon."""
+    if shutil.disk_usage(contender.cache).free >= ROOM:
+        return
+    for where, _, names in os.walk(contender.cache):
+        for name in names:
+            try:
+                os.unlink(os.path.join(where, name))
+            except FileNotFoundError:
+                pass
 
 
 def check_all_serve(port):
@@ -236,12 +251,14 @@ def wrk(workload, port, seconds):
 
 def cache_round(workload, contender, backend_pids, seconds, backend):
     """A timed round, checked to have been what it says."""
+    files = await_files(workload, contender) if workload.keys == "new" else 0
     before = answered(backend)
     result = timed_round(workload, contender, backend_pids, seconds)
     asked = answered(backend) - before
     check_share(workload, result.wrk, asked)
     if workload.keys == "new":
-        check_stored(workload, contender, asked)
+        check_stored(workload, contender, asked, files)
+        make_room(contender)
     return result
 
 
@@ -249,10 +266,7 @@ def warm(workload, contender, backend):
     """Makes the directories that a cache makes only once, and shows that it is one."""
     check_cache(workload, contender.port, backend)
     wrk(workload, contender.port, 1)
-    if workload.keys == "new":
-        check_stored(workload, contender, 0)
-    elif workload.keys == "mixed":
-        await_files(contender)
+    await_files(workload, contender)
 
 
 def timed_round(workload, contender, backend_pids, seconds):
@@ -263,7 +277,7 @@ def timed_round(workload, contender, backend_pids, seconds):
     back, busy, took = procs.cpu(backend_pids) - back0, procs.machine_busy() - busy0, time.monotonic() - began
     in_time = procs.cpu(pids) - cpu0
     if workload.keys in ("new", "mixed"):
-        await_files(contender)
+        await_files(workload, contender)
     used, split = procs.settled_cpu(pids) - cpu0, procs.cpu_split(pids)
     user, system = split[0] - split0[0], split[1] - split0[1]
     # A head has about 150 bytes; of 1 MiB and more that is nothing.

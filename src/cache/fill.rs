@@ -262,10 +262,17 @@ pub(super) fn whole(
     let size = entry.len.saturating_add(offset as u64);
     room.need(size)?;
     let temp = Temp::create(zone.settings, hash)?;
-    write_label(&temp, &label, entry.len, offset)?;
     let written = match &entry.body {
-        Body::Memory(bytes) => temp.file().write_all_at(bytes, offset as u64),
+        Body::Memory(bytes) => {
+            let mut all = label
+                .encode(entry.len, offset)
+                .ok_or(ErrorKind::InvalidData)?;
+            all.resize(offset, 0);
+            all.extend_from_slice(bytes);
+            temp.file().write_all_at(&all, 0)
+        }
         Body::File(from, at) => {
+            write_label(&temp, &label, entry.len, offset)?;
             let mut buffer = vec![0; HELD_MAX];
             let mut done = 0;
             loop {

@@ -2,14 +2,23 @@
 //!
 //! Nodes live in blocks that never move and are never given back, so that the memory of an index is what it has once needed.
 //! A node is 80 bytes, with its place in the table it takes at most 96; the literal key is not among them, for it is
-//! compared where the entry itself is at hand. Entries held in memory are in a second list, and count against the same limit.
+//! compared where the entry itself is at hand. Entries held in memory are in lists of their own ([`holding`]), and count against
+//! the same limit.
+//!
+//! Strangers choose the keys. So the table grows by one place for one node, not all at once, and where a hash belongs depends
+//! on a secret: nobody can choose keys that meet in one place.
 
-mod settling;
+mod holding;
+mod lists;
 
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 
+use super::Entry;
 use super::key::Hash;
-use super::{Body, Entry};
+pub use holding::OPEN_FILES;
+use lists::List;
 
 /// No node.
 const NONE: u32 = u32::MAX;
@@ -17,30 +26,15 @@ const NONE: u32 = u32::MAX;
 const BLOCK: usize = 128;
 /// Bytes in which sizes on the disk are counted (C85).
 pub const UNIT: u64 = 4096;
-/// What an entry held in memory takes besides its key, head and body, in bytes.
-const HELD_OVERHEAD: usize = 320;
-/// Files that are kept open for entries held.
-pub const OPEN_FILES: usize = 512;
+/// Nodes take at most so many parts of the memory in so many: whoever asks for many keys does not end all holding.
+const NODES_SHARE: (usize, usize) = (3, 4);
 /// How many nodes in use are passed over in search of one that is not (C91).
 const TRIES: usize = 20;
-/// The two links of a node.
-const NEWER: usize = 0;
-const OLDER: usize = 1;
-
-/// Which list of nodes.
-#[derive(Clone, Copy)]
-enum List {
-    /// All of them, by last use.
-    Used,
-    /// Those whose entry is held in memory.
-    Held,
-}
-
 /// What is known of one key.
 #[derive(Debug)]
 pub struct Node {
     hash: Hash,
-    /// Neighbours in the two lists: the one used later and the one used earlier.
+    /// Neighbours in the two lists that it can be in: the one used later and the one used earlier.
     links: [[u32; 2]; 2],
     /// The next node in the same place of the table.
     next: u32,
@@ -49,7 +43,7 @@ pub struct Node {
     /// Requests for it while it has been in the index.
     pub uses: u32,
     /// Changes when what is stored, or being stored, must not be used any more.
-    pub version: u32,
+    version: u32,
     /// Units of its file; 0: none that is known.
     units: u32,
     /// Requests that may still store something here.
@@ -60,6 +54,8 @@ pub struct Node {
     pub error: u16,
     /// What is held is not on the disk yet.
     dirty: bool,
+    /// It is among those that wait to be written; whoever keeps them sets this.
+    pub queued: bool,
     /// Until when its responses are known not to be storable (Z45).
     pub open_until: u32,
 }
@@ -70,9 +66,15 @@ pub struct Index {
     blocks: Vec<Box<[Node]>>,
     /// Nodes that are free, chained by `next`.
     free: u32,
+    /// The first node of each place. It grows by linear hashing: as if it had the next power of two of places, where those that
+    /// there are not yet are those of half as many.
     table: Vec<u32>,
-    /// Newest and oldest of the two lists.
-    ends: [[u32; 2]; 2],
+    /// Odd. Says where hashes belong.
+    secret: u64,
+    /// The version that new nodes begin with: none that an earlier node of the same key had before a purge.
+    version: u32,
+    /// Newest and oldest of the lists.
+    ends: [[u32; 2]; 3],
     nodes: usize,
     entries: usize,
     held: usize,
@@ -97,7 +99,9 @@ impl Index {
             blocks: Vec::new(),
             free: NONE,
             table: vec![NONE; 64],
-            ends: [[NONE; 2]; 2],
+            secret: RandomState::new().build_hasher().finish() | 1,
+            version: 0,
+            ends: [[NONE; 2]; 3],
             nodes: 0,
             entries: 0,
             held: 0,
@@ -110,9 +114,11 @@ impl Index {
 
     /// Bytes of memory in use, entries held in memory among them.
     pub fn memory(&self) -> usize {
-        self.blocks.len() * BLOCK * size_of::<Node>()
-            + self.table.len() * size_of::<u32>()
-            + self.held_bytes
+        self.nodes_memory() + self.held_bytes
+    }
+
+    fn nodes_memory(&self) -> usize {
+        self.blocks.len() * BLOCK * size_of::<Node>() + self.table.capacity() * size_of::<u32>()
     }
 
     /// Stored responses, on the disk or held.
@@ -141,9 +147,16 @@ impl Index {
     }
 
     fn place(&self, hash: &Hash) -> usize {
-        // An MD5 is as good as random wherever one looks.
-        let [a, b, c, d, ..] = *hash;
-        u32::from_le_bytes([a, b, c, d]) as usize & (self.table.len() - 1)
+        let [a, b, c, d, e, f, g, h, ..] = *hash;
+        let number = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+        let number = (number.wrapping_mul(self.secret) >> 32) as usize;
+        let whole = self.table.len().next_power_of_two();
+        let at = number & (whole - 1);
+        if at < self.table.len() {
+            at
+        } else {
+            at & (whole / 2 - 1)
+        }
     }
 
     fn find(&self, hash: &Hash) -> u32 {
@@ -177,47 +190,67 @@ impl Index {
     ) -> Option<&mut Node> {
         let mut at = self.find(hash);
         if at == NONE {
-            at = self.add(hash, evicted)?;
+            if self.free == NONE && !self.grow() {
+                evicted.push(self.evict()?);
+            }
+            at = self.add(hash)?;
         } else {
             self.unlink(List::Used, at);
         }
         self.link(List::Used, at);
-        if self.node(at)?.held.is_some() {
-            self.unlink(List::Held, at);
-            self.link(List::Held, at);
+        if let Some(list) = self.node(at)?.list() {
+            self.unlink(list, at);
+            self.link(list, at);
         }
         let node = self.node_mut(at)?;
         node.seen = seen;
         Some(node)
     }
 
-    fn add(&mut self, hash: &Hash, evicted: &mut Vec<Removed>) -> Option<u32> {
-        if self.nodes >= self.table.len() {
-            self.widen();
+    /// A node for a key that has none, as if it had been used before all others. `None`: there is no memory for one more.
+    pub fn add_last(&mut self, hash: &Hash, seen: u32) -> Option<&mut Node> {
+        if self.free == NONE && !self.grow() {
+            return None;
         }
-        if self.free == NONE {
-            let block = BLOCK * size_of::<Node>();
-            while self.memory() + block > self.limit && self.drop_held() {}
-            if self.memory() + block <= self.limit || self.blocks.is_empty() {
-                self.grow();
-            } else {
-                evicted.push(self.evict()?);
-            }
-        }
+        let at = self.add(hash)?;
+        self.link_last(List::Used, at);
+        let node = self.node_mut(at)?;
+        node.seen = seen;
+        Some(node)
+    }
+
+    /// Takes a free node, and puts it into the table but into no list.
+    fn add(&mut self, hash: &Hash) -> Option<u32> {
         let at = self.free;
         let place = self.place(hash);
         let first = self.table.get(place).copied()?;
+        let mut fresh = Node::new(*hash, first);
+        fresh.version = self.version;
         let node = self.node_mut(at)?;
-        let free = std::mem::replace(node, Node::new(*hash, first)).next;
-        self.free = free;
+        self.free = std::mem::replace(node, fresh).next;
         *self.table.get_mut(place)? = at;
         self.nodes += 1;
         Some(at)
     }
 
-    /// One more block of free nodes.
-    fn grow(&mut self) {
+    /// One more block of free nodes, and places for them. False: there is no memory for that.
+    fn grow(&mut self) -> bool {
+        let mut more = BLOCK * size_of::<Node>();
         let first = self.blocks.len() * BLOCK;
+        if first + BLOCK > self.table.capacity() {
+            more += self.table.capacity() * size_of::<u32>();
+        }
+        let (part, of) = NODES_SHARE;
+        if !self.blocks.is_empty() {
+            if self.nodes_memory() + more > self.limit / of * part {
+                return false;
+            }
+            while self.memory() + more > self.limit {
+                if !self.drop_held() {
+                    return false;
+                }
+            }
+        }
         let block = (first..first + BLOCK).map(|at| {
             let is_last = at + 1 == first + BLOCK;
             let next = u32::try_from(at + 1).ok().filter(|_| !is_last);
@@ -225,15 +258,23 @@ impl Index {
         });
         self.blocks.push(block.collect());
         self.free = u32::try_from(first).unwrap_or(NONE);
+        while self.table.len() < first + BLOCK {
+            self.split();
+        }
+        true
     }
 
-    /// Doubles the table. Its memory may be over the limit for a moment: what is least used goes then.
-    fn widen(&mut self) {
-        self.table = vec![NONE; self.table.len() * 2];
-        let [mut at, _] = self.ends[List::Used as usize];
+    /// One more place in the table: what belongs there was in one other place.
+    fn split(&mut self) {
+        let new = self.table.len();
+        let old = new - (new + 1).next_power_of_two() / 2;
+        self.table.push(NONE);
+        let Some(slot) = self.table.get_mut(old) else {
+            return;
+        };
+        let mut at = std::mem::replace(slot, NONE);
         while let Some(node) = self.node(at) {
-            let older = node.links[List::Used as usize][OLDER];
-            let place = self.place(&node.hash);
+            let (place, next) = (self.place(&node.hash), node.next);
             let first = self.table.get(place).copied().unwrap_or(NONE);
             if let Some(node) = self.node_mut(at) {
                 node.next = first;
@@ -241,30 +282,35 @@ impl Index {
             if let Some(slot) = self.table.get_mut(place) {
                 *slot = at;
             }
-            at = older;
+            at = next;
         }
     }
 
     /// Takes out the node that was least used and that nobody is about to store something in. Nodes in use are moved to the
     /// front meanwhile (C91), but not for ever.
     pub fn evict(&mut self) -> Option<Removed> {
+        self.evict_unused(u32::MAX)
+    }
+
+    /// The same, of those that were last used before `before`.
+    pub fn evict_unused(&mut self, before: u32) -> Option<Removed> {
         for _ in 0..TRIES {
-            let [_, at] = self.ends[List::Used as usize];
+            let [newest, at] = self.ends[List::Used as usize];
             let node = self.node(at)?;
+            if node.seen >= before {
+                return None;
+            }
             if node.pins == 0 {
                 let hash = node.hash;
                 return self.remove(&hash);
             }
+            // From now on it is as if it had been used as late as the newest: what is behind a node was used before it.
+            let seen = self.node(newest)?.seen;
             self.unlink(List::Used, at);
             self.link(List::Used, at);
+            self.node_mut(at)?.seen = seen;
         }
         None
-    }
-
-    /// When the node that was least used was last used.
-    pub fn oldest(&self) -> Option<u32> {
-        let [_, at] = self.ends[List::Used as usize];
-        self.node(at).map(|node| node.seen)
     }
 
     /// Takes a node out of the index, whatever it holds. One that is pinned stays, but empty.
@@ -298,18 +344,30 @@ impl Index {
         let at = self.find(hash);
         self.release(at);
         let node = self.node_mut(at)?;
-        let on_disk = node.units > 0;
-        self.units -= u64::from(node.units);
-        let node = self.node_mut(at)?;
-        node.units = 0;
+        let units = std::mem::take(&mut node.units);
         node.error = 0;
-        if on_disk {
-            self.entries -= 1;
-        }
+        let on_disk = units > 0;
+        self.units -= u64::from(units);
+        self.entries -= usize::from(on_disk);
         Some(Removed {
             hash: *hash,
             on_disk,
         })
+    }
+
+    /// Lets nothing be stored under a key, or found there, that somebody began at an earlier version, and forgets what is.
+    pub fn purge(&mut self, hash: &Hash) -> Option<Removed> {
+        // Keys without a node, too, for one that has been taken out may be asked for again.
+        self.version = self.version.wrapping_add(1);
+        let version = self.version;
+        self.get_mut(hash)?.version = version;
+        self.empty(hash)
+    }
+
+    /// The nodes of a block whose entry is held. `None`: there is no such block.
+    pub fn held_in(&self, block: usize) -> Option<impl Iterator<Item = &Node>> {
+        let nodes = self.blocks.get(block)?.iter();
+        Some(nodes.filter(|node| node.held.is_some()))
     }
 
     /// Notes that a key has a file of this many bytes; 0: it has none.
@@ -323,116 +381,6 @@ impl Index {
         let has = node.is_stored();
         self.units = self.units + u64::from(units) - u64::from(before);
         self.entries = self.entries + usize::from(has) - usize::from(had);
-    }
-
-    /// Holds an entry in memory, in place of the one held for its key before, if there is room for it or can be made. `dirty`: it
-    /// is not on the disk. False: there is none; what was held before is not held any more.
-    pub fn hold(&mut self, hash: &Hash, entry: &Arc<Entry>, dirty: bool) -> bool {
-        let at = self.find(hash);
-        if self.node(at).is_none() {
-            return false;
-        }
-        self.release(at);
-        let weight = weight(entry);
-        while self.memory() + weight > self.limit {
-            if !self.drop_held() {
-                return false;
-            }
-        }
-        let keeps_file = matches!(entry.body, Body::File(..));
-        while keeps_file && self.open_files >= OPEN_FILES && self.drop_held() {}
-        let Some(node) = self.node_mut(at) else {
-            return false;
-        };
-        let was_stored = node.is_stored();
-        node.held = Some(Arc::clone(entry));
-        node.dirty = dirty;
-        self.entries += usize::from(!was_stored);
-        self.held += 1;
-        self.open_files += usize::from(keeps_file);
-        self.held_bytes += weight;
-        self.link(List::Held, at);
-        true
-    }
-
-    /// What is held has been written to the disk.
-    pub fn clean(&mut self, hash: &Hash) {
-        if let Some(node) = self.get_mut(hash) {
-            node.dirty = false;
-        }
-    }
-
-    /// Lets go of what is held of a node.
-    fn release(&mut self, at: u32) {
-        let Some(node) = self.node_mut(at) else {
-            return;
-        };
-        let Some(entry) = node.held.take() else {
-            return;
-        };
-        node.dirty = false;
-        let is_gone = !node.is_stored();
-        self.entries -= usize::from(is_gone);
-        self.held -= 1;
-        self.open_files -= usize::from(matches!(entry.body, Body::File(..)));
-        self.held_bytes -= weight(&entry);
-        self.unlink(List::Held, at);
-    }
-
-    /// Lets go of the entry held that was least used and is on the disk. False: there is none, or none near the end.
-    fn drop_held(&mut self) -> bool {
-        let [_, mut at] = self.ends[List::Held as usize];
-        for _ in 0..TRIES {
-            let Some(node) = self.node(at) else {
-                return false;
-            };
-            if !node.dirty {
-                self.release(at);
-                return true;
-            }
-            at = node.links[List::Held as usize][NEWER];
-        }
-        false
-    }
-
-    /// Lets go of half of what is held and is on the disk: nobody has asked for anything for a while, or descriptors are short.
-    pub fn trim(&mut self) {
-        for _ in 0..self.held.div_ceil(2) {
-            if !self.drop_held() {
-                return;
-            }
-        }
-    }
-
-    fn link(&mut self, list: List, at: u32) {
-        let which = list as usize;
-        let [newest, oldest] = self.ends[which];
-        if let Some(node) = self.node_mut(at) {
-            node.links[which] = [NONE, newest];
-        }
-        match self.node_mut(newest) {
-            Some(node) => node.links[which][NEWER] = at,
-            None => self.ends[which] = [at, at],
-        }
-        let oldest = if oldest == NONE { at } else { oldest };
-        self.ends[which] = [at, oldest];
-    }
-
-    fn unlink(&mut self, list: List, at: u32) {
-        let which = list as usize;
-        let Some(node) = self.node(at) else { return };
-        let [newer, older] = node.links[which];
-        match self.node_mut(newer) {
-            Some(node) => node.links[which][OLDER] = older,
-            None => self.ends[which][0] = older,
-        }
-        match self.node_mut(older) {
-            Some(node) => node.links[which][NEWER] = newer,
-            None => self.ends[which][1] = newer,
-        }
-        if let Some(node) = self.node_mut(at) {
-            node.links[which] = [NONE; 2];
-        }
     }
 }
 
@@ -451,8 +399,19 @@ impl Node {
             error_until: 0,
             error: 0,
             dirty: false,
+            queued: false,
             open_until: 0,
         }
+    }
+
+    /// Whose it is.
+    pub fn hash(&self) -> Hash {
+        self.hash
+    }
+
+    /// Changes when what is stored, or being stored, must not be used any more.
+    pub fn version(&self) -> u32 {
+        self.version
     }
 
     /// There is a response, on the disk or held.
@@ -476,15 +435,5 @@ impl Node {
     }
 }
 
-/// What an entry takes of the memory, in bytes.
-fn weight(entry: &Entry) -> usize {
-    let body = match &entry.body {
-        Body::Memory(bytes) => bytes.len(),
-        Body::File(..) => 0,
-    };
-    // The head is there as bytes and as a table of its fields.
-    HELD_OVERHEAD + entry.key.len() + entry.variant.names.len() + 2 * entry.head.size() + body
-}
-
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -1,10 +1,12 @@
 //! Who fills an entry, and who waits for that (C22 to C28, Z45, Z46).
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{State, Zone};
 use crate::cache::Entry;
+use crate::cache::index::Node;
 use crate::cache::key::Hash;
 
 /// How long after a response that could not be stored the requests for its key do not wait for each other.
@@ -12,8 +14,11 @@ const OPEN: Duration = Duration::from_secs(30);
 /// The same after a failure: everybody has waited long enough, and the next may go better.
 const OPEN_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
+/// Bytes of the zone for each entry that may wait to be written: places in the queue are not counted as memory.
+const SIZE_FOR_ONE_UNSAVED: usize = 512;
+
 /// A request that waits in the front: which connection to look at again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Waiter {
     pub slot: usize,
     pub serial: u32,
@@ -24,7 +29,18 @@ pub struct Waiter {
 pub(super) struct Lease {
     number: u64,
     since: Instant,
-    pub(super) waiters: Vec<Waiter>,
+    /// The key's version for whoever has it.
+    version: u32,
+    pub(super) waiters: HashSet<Waiter>,
+}
+
+/// Somebody may store something under a key.
+#[derive(Debug)]
+pub(super) struct Begun {
+    /// How many tickets are out.
+    tickets: u32,
+    /// The last stamp when the first of them was given: all that is on its way has a later one.
+    pub(super) stamp: u64,
 }
 
 /// What came of asking for the right to fill an entry.
@@ -60,6 +76,8 @@ pub struct Ticket {
     /// The key's version when the request began.
     pub version: u32,
     lease: Option<u64>,
+    /// It keeps its node in the index. If not, there was none when it was given, and nothing can be stored.
+    pins: bool,
     verdict: Verdict,
 }
 
@@ -72,7 +90,11 @@ impl Zone {
             .index
             .get(hash)
             .is_some_and(|node| seen < node.open_until);
-        let held = state.leases.get(hash).map(|lease| lease.since);
+        let is_current = state.is_current(hash, version);
+        // Nobody waits for what was purged already: it will not be stored.
+        let lease = state.leases.get(hash);
+        let lease = lease.filter(|lease| lease.version == version || !is_current);
+        let held = lease.map(|lease| lease.since);
         if let Some(since) = held.filter(|since| now.saturating_duration_since(*since) < age) {
             if is_open {
                 return Leased::Open(self.issue(&mut state, hash, version, None));
@@ -85,6 +107,7 @@ impl Zone {
         let lease = Lease {
             number,
             since: now,
+            version,
             // They go on waiting, now for this one.
             waiters: waiters.unwrap_or_default(),
         };
@@ -104,14 +127,25 @@ impl Zone {
         version: u32,
         lease: Option<u64>,
     ) -> Ticket {
-        if let Some(node) = state.index.get_mut(hash) {
-            node.pins = node.pins.saturating_add(1);
+        let stamp = state.stamp;
+        let node = state.index.get_mut(hash);
+        let pins = node.map(|node| node.pins += 1).is_some();
+        // Without a node nothing says what was purged since: no node will have this version, whoever goes on with it.
+        let version = if pins {
+            version
+        } else {
+            version.wrapping_sub(1)
+        };
+        if pins {
+            let begun = Begun { tickets: 0, stamp };
+            state.begun.entry(*hash).or_insert(begun).tickets += 1;
         }
         Ticket {
             zone: self,
             hash: *hash,
             version,
             lease,
+            pins,
             verdict: Verdict::Abandoned,
         }
     }
@@ -122,70 +156,82 @@ impl Zone {
         let Some(lease) = state.leases.get_mut(hash) else {
             return false;
         };
-        if !lease.waiters.contains(&waiter) {
-            lease.waiters.push(waiter);
-        }
+        lease.waiters.insert(waiter);
         true
     }
 
     /// Front: a waiter has left, or goes on by itself.
     pub fn leave(&self, hash: &Hash, waiter: Waiter) {
         if let Some(lease) = self.lock().leases.get_mut(hash) {
-            lease.waiters.retain(|other| *other != waiter);
+            lease.waiters.remove(&waiter);
         }
     }
 
     /// Whether what was begun at this version may still be stored.
     pub fn is_current(&self, hash: &Hash, version: u32) -> bool {
         let state = self.lock();
-        state.index.get(hash).is_some_and(|n| n.version == version)
+        state.is_current(hash, version)
     }
 
-    /// Holds a new entry in memory, to be written to the disk later. False: it may not be stored any more, or there is no room.
+    /// Holds a new entry in memory, to be written to the disk later. False: it may not be stored any more, or there is no room, or
+    /// too much waits already.
     pub fn hold_new(&self, ticket: &Ticket, entry: &Arc<Entry>, now: Instant) -> bool {
         let mut state = self.lock();
-        let node = state.index.get(&ticket.hash);
-        if node.is_none_or(|node| node.version != ticket.version) {
+        let may_wait = state.dirty.len() < self.settings.size / SIZE_FOR_ONE_UNSAVED;
+        if !may_wait || !state.may_store(ticket, entry) {
             return false;
         }
         if !state.index.hold(&ticket.hash, entry, true) {
             return false;
         }
         state.stored(&ticket.hash);
-        state.dirty.push_back((ticket.hash, now));
-        if state.dirty.len() == 1 {
-            self.ring(&mut state);
-        }
+        self.save_later(&mut state, &ticket.hash, now);
         true
     }
 
-    /// A worker, with the file lock: the file of a new entry has its name now, and this size.
+    fn save_later(&self, state: &mut State, hash: &Hash, now: Instant) {
+        let Some(node) = state.index.get_mut(hash) else {
+            return;
+        };
+        // Where it waits already the newer one is written in place of the older.
+        if !std::mem::replace(&mut node.queued, true) {
+            state.dirty.push_back((*hash, now));
+            if state.dirty.len() == 1 {
+                self.ring(state);
+            }
+        }
+    }
+
+    /// A worker, with the file lock: the file of a new entry has its name now, and this size. If it was purged since the worker
+    /// looked, the file goes again.
     pub fn filed(&self, ticket: &Ticket, entry: &Arc<Entry>, size: u64) {
         let mut state = self.lock();
+        if !state.may_store(ticket, entry) {
+            state.index.empty(&ticket.hash);
+            self.remove_later(&mut state, ticket.hash);
+            return;
+        }
         state.index.set_size(&ticket.hash, size);
         state.index.hold(&ticket.hash, entry, false);
         state.stored(&ticket.hash);
     }
 
     /// An entry that was validated goes on with other fields and times. What is on the disk is its old head, or, where
-    /// `size` says so, already the new one.
+    /// `size` says so, already the new one. False: it is not held, for it was purged, or for want of room.
     pub fn renewed(&self, ticket: &Ticket, entry: &Arc<Entry>, size: Option<u64>) -> bool {
         let mut state = self.lock();
-        let Some(node) = state.index.get(&ticket.hash) else {
-            return false;
-        };
-        if node.version != ticket.version {
+        if !state.may_store(ticket, entry) {
             return false;
         }
         // What was not on the disk yet is to be written all the same.
-        let dirty = !node.is_on_disk() && size.is_none();
+        let is_safe = |node: &Node| node.is_on_disk() && !node.is_dirty();
+        let dirty = size.is_none() && !state.index.get(&ticket.hash).is_some_and(is_safe);
         if let Some(size) = size {
             state.index.set_size(&ticket.hash, size);
         }
         let is_held = state.index.hold(&ticket.hash, entry, dirty);
         if is_held && dirty {
-            state.dirty.push_back((ticket.hash, Instant::now()));
-            self.ring(&mut state);
+            self.save_later(&mut state, &ticket.hash, Instant::now());
         }
         is_held
     }
@@ -195,7 +241,7 @@ impl Zone {
         let until = self.until(now, time);
         let mut state = self.lock();
         if let Some(node) = state.index.get_mut(&ticket.hash)
-            && node.version == ticket.version
+            && node.version() == ticket.version
         {
             node.error = status;
             node.error_until = until;
@@ -209,6 +255,29 @@ impl Zone {
 }
 
 impl State {
+    fn is_current(&self, hash: &Hash, version: u32) -> bool {
+        let node = self.index.get(hash);
+        node.is_some_and(|node| node.version() == version)
+    }
+
+    /// No purge since the ticket was given, nor one by wildcard since the request was sent, takes this away.
+    fn may_store(&self, ticket: &Ticket, entry: &Entry) -> bool {
+        self.is_current(&ticket.hash, ticket.version) && !self.is_purged(&entry.key, entry.stamp)
+    }
+
+    /// A ticket that kept a node in the index is no more.
+    fn unpin(&mut self, hash: &Hash) {
+        if let Some(node) = self.index.get_mut(hash) {
+            node.pins = node.pins.saturating_sub(1);
+        }
+        if let Some(begun) = self.begun.get_mut(hash) {
+            begun.tickets = begun.tickets.saturating_sub(1);
+            if begun.tickets == 0 {
+                self.begun.remove(hash);
+            }
+        }
+    }
+
     fn stored(&mut self, hash: &Hash) {
         self.counts.fills += 1;
         if let Some(node) = self.index.get_mut(hash) {
@@ -246,16 +315,22 @@ impl Drop for Ticket {
             Verdict::Failed => Some(zone.until(now, OPEN_AFTER_FAILURE)),
         };
         let mut state = zone.lock();
-        if let Some(node) = state.index.get_mut(&self.hash) {
-            node.pins = node.pins.saturating_sub(1);
-            node.open_until = open.unwrap_or(node.open_until);
+        if self.pins {
+            state.unpin(&self.hash);
+        }
+        if let Some(until) = open
+            && let Some(node) = state.index.get_mut(&self.hash)
+            // What came of a request from before a purge says nothing of those after it.
+            && node.version() == self.version
+        {
+            node.open_until = until;
         }
         let waiters = match state.leases.get_mut(&self.hash) {
             Some(lease) if Some(lease.number) == self.lease => {
                 state.leases.remove(&self.hash).map(|lease| lease.waiters)
             }
-            // Somebody has taken over, but what they all wait for is there.
-            Some(lease) if self.verdict == Verdict::Stored => {
+            // Somebody has taken over, but what they all wait for is there, or is known never to be.
+            Some(lease) if matches!(self.verdict, Verdict::Stored | Verdict::Unstorable) => {
                 Some(std::mem::take(&mut lease.waiters))
             }
             _ => None,

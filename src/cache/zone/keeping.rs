@@ -9,6 +9,9 @@ use crate::cache::index::Removed;
 use crate::cache::key::Hash;
 use crate::cache::view::ZoneView;
 
+/// How many keys may be evicted while others wait for the zone.
+const EVICTED_AT_ONCE: usize = 64;
+
 /// An entry that is to be written to the disk.
 #[derive(Debug)]
 pub struct Unsaved {
@@ -38,20 +41,18 @@ impl Zone {
         let seen = self.seconds(now);
         let mut state = self.lock();
         if let Some(node) = state.index.get(hash) {
-            // A request was quicker; what it found or stored is what holds.
-            if !node.is_stored() && node.version == 0 && node.pins == 0 {
+            // A request was quicker; what it found or stored is what holds. But there is a file, which must go with the rest.
+            if !node.is_on_disk() {
                 state.index.set_size(hash, size);
             }
             return true;
         }
-        let mut evicted = Vec::new();
-        let added = state.index.touch(hash, seen, &mut evicted);
-        let is_added = added.map(|node| node.uses = 1).is_some();
-        if is_added {
-            state.index.set_size(hash, size);
-        }
-        self.removed(state, evicted);
-        is_added
+        let Some(node) = state.index.add_last(hash, seen) else {
+            return false;
+        };
+        node.uses = 1;
+        state.index.set_size(hash, size);
+        true
     }
 
     /// Loader: every file is known.
@@ -64,8 +65,8 @@ impl Zone {
         self.lock().loading
     }
 
-    /// Saver: the next entry that has waited since before `before` to be written. It is written and then [`Zone::saved`], or asked
-    /// for again with [`Zone::save_later`].
+    /// Saver: the next entry that has waited since before `before` to be written. It is written and then [`Zone::saved`], or
+    /// else [`Zone::save_failed`].
     pub fn next_unsaved(&self, before: Instant) -> Option<Unsaved> {
         let mut state = self.lock();
         while let Some((hash, since)) = state.dirty.front().copied() {
@@ -73,13 +74,14 @@ impl Zone {
                 return None;
             }
             state.dirty.pop_front();
-            let Some(node) = state.index.get(&hash) else {
+            let Some(node) = state.index.get_mut(&hash) else {
                 continue;
             };
+            node.queued = false;
             if let Some(entry) = node.held().filter(|_| node.is_dirty()) {
                 return Some(Unsaved {
                     hash,
-                    version: node.version,
+                    version: node.version(),
                     entry: Arc::clone(entry),
                 });
             }
@@ -97,7 +99,7 @@ impl Zone {
         let state = self.lock();
         let is_it = |held: &Arc<Entry>| Arc::ptr_eq(held, &unsaved.entry);
         state.index.get(&unsaved.hash).is_some_and(|node| {
-            node.version == unsaved.version && node.is_dirty() && node.held().is_some_and(is_it)
+            node.version() == unsaved.version && node.is_dirty() && node.held().is_some_and(is_it)
         })
     }
 
@@ -116,21 +118,34 @@ impl Zone {
     /// Any thread but the front: room on the disk for this many bytes (Z53). Gives the keys whose files the caller has to remove
     /// before it writes; `None`: there is not so much room, whatever is removed.
     pub fn reserve(&self, bytes: u64) -> Option<Vec<Hash>> {
-        let mut state = self.lock();
-        let mut gone = Vec::new();
-        if let Some(max) = self.settings.max_size {
-            while state.index.size() + state.reserved + bytes > max {
+        let max = self.settings.max_size.unwrap_or(u64::MAX);
+        let mut files = Vec::new();
+        loop {
+            let mut state = self.lock();
+            let fits = |state: &State| {
+                let taken = state.index.size().saturating_add(state.reserved);
+                taken.saturating_add(bytes) <= max
+            };
+            let mut gone = Vec::new();
+            while gone.len() < EVICTED_AT_ONCE && !fits(&state) {
                 let Some(removed) = state.index.evict() else {
                     // What was evicted is gone all the same.
+                    for hash in files {
+                        self.remove_later(&mut state, hash);
+                    }
                     self.removed(state, gone);
                     return None;
                 };
                 gone.push(removed);
             }
+            state.counts.evictions += gone.len() as u64;
+            files.extend(on_disk(gone));
+            if fits(&state) {
+                state.reserved = state.reserved.saturating_add(bytes);
+                return Some(files);
+            }
+            // Keys that were only asked for have no file, and there may be very many: others come in between.
         }
-        state.reserved += bytes;
-        state.counts.evictions += gone.len() as u64;
-        Some(on_disk(gone))
     }
 
     /// What was reserved has been written and counted, or is not needed.
@@ -143,15 +158,11 @@ impl Zone {
     /// file.
     pub fn expire(&self, now: Instant, max: usize) -> Vec<Hash> {
         let seconds = u32::try_from(self.settings.inactive.as_secs()).unwrap_or(u32::MAX);
-        let now = self.seconds(now);
+        let before = self.seconds(now).saturating_sub(seconds);
         let mut state = self.lock();
         let mut gone = Vec::new();
         while gone.len() < max
-            && state
-                .index
-                .oldest()
-                .is_some_and(|seen| now.saturating_sub(seen) > seconds)
-            && let Some(removed) = state.index.evict()
+            && let Some(removed) = state.index.evict_unused(before)
         {
             gone.push(removed);
         }
@@ -166,7 +177,8 @@ impl Zone {
         let mut state = self.lock();
         let mut gone = Vec::new();
         while gone.len() < max
-            && (state.index.size() + state.reserved > limit || (anyway && gone.is_empty()))
+            && (state.index.size().saturating_add(state.reserved) > limit
+                || (anyway && gone.is_empty()))
             && let Some(removed) = state.index.evict()
         {
             gone.push(removed);
@@ -187,7 +199,7 @@ impl Zone {
         state.index.get(hash).is_some_and(|node| node.is_on_disk())
     }
 
-    /// Keeper or worker, with the file lock: the file of a key is about to be removed. `stamp`: only if what is held is not of later.
+    /// Keeper or worker, with the file lock: the file of a key is about to be removed.
     pub fn forget_file(&self, hash: &Hash) {
         let mut state = self.lock();
         state.index.set_size(hash, 0);

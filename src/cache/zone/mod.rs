@@ -16,12 +16,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub use super::index::OPEN_FILES;
-use super::index::{Index, Removed};
+use super::index::{Index, Node, Removed};
 use super::key::Hash;
 use super::view::ZoneCounts;
 use super::{CacheStatus, Entry};
 use crate::config;
-use filling::Lease;
+use filling::{Begun, Lease};
 pub use purging::Rule;
 
 /// Locks for what happens to files: more than threads that meet.
@@ -44,13 +44,17 @@ pub type Wake = Box<dyn Fn(Waiter) + Send + Sync>;
 struct State {
     index: Index,
     leases: HashMap<Hash, Lease>,
+    /// Keys that tickets are out for.
+    begun: HashMap<Hash, Begun>,
     /// Numbers leases.
     serial: u64,
     /// Purges by wildcard that files on the disk may not know of yet.
     rules: Vec<Rule>,
+    /// Those that the files know of, while responses may be under way that were asked for before.
+    past_rules: Vec<Rule>,
     /// The last stamp that was given.
     stamp: u64,
-    /// Entries to be written to the disk, in the order in which they came.
+    /// Entries to be written to the disk, in the order in which they came; each key at most once while it is in the index.
     dirty: VecDeque<(Hash, Instant)>,
     /// Files to be removed, unless something new is stored there.
     removals: Vec<Hash>,
@@ -95,7 +99,9 @@ impl Zone {
                 index: Index::new(settings.size),
                 leases: HashMap::new(),
                 serial: 0,
+                begun: HashMap::new(),
                 rules: Vec::new(),
+                past_rules: Vec::new(),
                 stamp: 0,
                 dirty: VecDeque::new(),
                 removals: Vec::new(),
@@ -128,7 +134,8 @@ impl Zone {
 
     /// The second after which something that lasts for `time` from `now` is over.
     fn until(&self, now: Instant, time: Duration) -> u32 {
-        let end = now.saturating_duration_since(self.began) + time;
+        let end = now.saturating_duration_since(self.began);
+        let end = end.saturating_add(time);
         // What is set must last for a moment, whatever part of a second it is given.
         u32::try_from(end.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)
     }
@@ -146,6 +153,8 @@ impl Zone {
     pub fn visit(&self, hash: &Hash, now: Instant) -> Option<Visit> {
         let seen = self.seconds(now);
         let mut state = self.lock();
+        // Not left to the caller: when it looked the rule might be over, and what is held gone.
+        self.drop_purged(&mut state, hash);
         let loading = state.loading;
         let mut evicted = Vec::new();
         let node = state.index.touch(hash, seen, &mut evicted);
@@ -159,7 +168,7 @@ impl Zone {
             Visit {
                 known,
                 uses: node.uses,
-                version: node.version,
+                version: node.version(),
                 error: (node.error != 0 && seen < node.error_until).then_some(node.error),
             }
         });
@@ -177,8 +186,10 @@ impl Zone {
         size: u64,
     ) -> Option<Arc<Entry>> {
         let mut state = self.lock();
+        // What is on the disk may be of a time when the clock was ahead; a purge from now on is later all the same.
+        state.stamp = state.stamp.max(entry.stamp);
         let node = state.index.get(hash)?;
-        if node.version != version {
+        if node.version() != version || state.is_purged(&entry.key, entry.stamp) {
             return None;
         }
         if let Some(held) = node.held() {
@@ -195,10 +206,12 @@ impl Zone {
     /// The file that `visit` spoke of is not there, or is worth nothing: `remove` has the keeper remove it.
     pub fn lost(&self, hash: &Hash, version: u32, remove: bool) {
         let mut state = self.lock();
-        let fits = |node: &super::index::Node| node.version == version && node.held().is_none();
-        if !state.index.get(hash).is_some_and(fits) {
+        let fits = |node: &&Node| node.version() == version && node.held().is_none();
+        let Some(node) = state.index.get(hash).filter(fits) else {
             return;
-        }
+        };
+        // A file that was known may have come between the visit and now: then it goes, for nobody would find it any more.
+        let remove = remove || node.is_on_disk();
         state.index.set_size(hash, 0);
         if remove {
             self.remove_later(&mut state, *hash);
@@ -250,7 +263,7 @@ impl State {
     fn next_stamp(&mut self, wall: SystemTime) -> u64 {
         let micros = wall.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros());
         let micros = u64::try_from(micros).unwrap_or(u64::MAX - 1);
-        self.stamp = micros.max(self.stamp + 1);
+        self.stamp = micros.max(self.stamp.saturating_add(1));
         self.stamp
     }
 }

@@ -2,9 +2,12 @@
 
 use std::time::SystemTime;
 
-use super::Zone;
-use crate::cache::Entry;
+use super::{State, Zone};
+use crate::cache::index::Node;
 use crate::cache::key::Hash;
+
+/// How many rules are kept apart.
+const RULES: usize = 256;
 
 /// A purge by wildcard: what was asked for before it and has a key that begins so is purged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,18 +31,12 @@ impl Zone {
     pub fn purge(&self, hash: &Hash) -> Purged {
         let mut state = self.lock();
         let loading = state.loading;
-        let Some(node) = state.index.get_mut(hash) else {
-            return Purged {
-                stored: false,
-                look: loading,
-            };
-        };
-        node.version = node.version.wrapping_add(1);
+        let node = state.index.get(hash);
         let purged = Purged {
-            stored: node.is_stored(),
-            look: node.is_on_disk() || loading,
+            stored: node.is_some_and(Node::is_stored),
+            look: loading || node.is_some_and(Node::is_on_disk),
         };
-        state.index.empty(hash);
+        state.index.purge(hash);
         state.counts.purges += u64::from(purged.stored);
         purged
     }
@@ -51,11 +48,7 @@ impl Zone {
             stamp: state.next_stamp(wall),
             prefix: prefix.into(),
         };
-        // A rule that this one covers says nothing new.
-        state
-            .rules
-            .retain(|old| !old.prefix.starts_with(&rule.prefix));
-        state.rules.push(rule.clone());
+        state.add_rule(rule.clone());
         state.counts.purges += 1;
         self.ring(&mut state);
         rule
@@ -64,9 +57,11 @@ impl Zone {
     /// At start: rules of an earlier process.
     pub fn set_rules(&self, rules: Vec<Rule>) {
         let mut state = self.lock();
-        let last = rules.iter().map(|rule| rule.stamp).max();
-        state.stamp = state.stamp.max(last.unwrap_or(0));
-        state.rules = rules;
+        state.rules.clear();
+        for rule in rules {
+            state.stamp = state.stamp.max(rule.stamp);
+            state.add_rule(rule);
+        }
     }
 
     /// The rules that hold.
@@ -74,25 +69,112 @@ impl Zone {
         self.lock().rules.clone()
     }
 
-    /// The keeper has removed all files that these rules are about. What they hit and is held goes now; and nothing is stored that is
-    /// being asked for, for nobody would know any more that it was before the purge.
+    /// The keeper has removed all files that these rules are about. What is held takes their place here; and what was asked for
+    /// before them can not be stored later either.
     pub fn drop_rules(&self, done: &[Rule]) {
+        let mut block = 0;
+        while self.purge_held(block, done) {
+            block += 1;
+        }
         let mut state = self.lock();
-        let hits = |entry: &Entry| done.iter().any(|rule| rule.hits(&entry.key, entry.stamp));
-        state.index.settle(hits);
-        state.rules.retain(|rule| !done.contains(rule));
+        let rules = std::mem::take(&mut state.rules);
+        let (past, hold) = rules.into_iter().partition(|rule| done.contains(rule));
+        state.rules = hold;
+        state.past_rules.extend::<Vec<Rule>>(past);
+        let oldest = state.begun.values().map(|begun| begun.stamp).min();
+        let oldest = oldest.unwrap_or(u64::MAX);
+        state.past_rules.retain(|rule| oldest < rule.stamp);
+        bound(&mut state.past_rules);
+    }
+
+    /// Takes away what is held in a few places of memory and purged by these rules: a whole index at once would keep the
+    /// others waiting. False: there are no such places.
+    fn purge_held(&self, block: usize, rules: &[Rule]) -> bool {
+        let mut state = self.lock();
+        let is_hit = |node: &&Node| {
+            let entry = node.held();
+            entry.is_some_and(|entry| rules.iter().any(|rule| rule.hits(&entry.key, entry.stamp)))
+        };
+        let Some(held) = state.index.held_in(block) else {
+            return false;
+        };
+        let hit: Vec<Hash> = held.filter(is_hit).map(Node::hash).collect();
+        for hash in hit {
+            let removed = state.index.purge(&hash);
+            // A file that the keeper could not read.
+            if removed.is_some_and(|removed| removed.on_disk) {
+                self.remove_later(&mut state, hash);
+            }
+        }
+        true
+    }
+
+    /// Lets go of what is held under a key, and its file, if a purge by wildcard has taken it away.
+    pub(super) fn drop_purged(&self, state: &mut State, hash: &Hash) {
+        if state.rules.is_empty() && state.past_rules.is_empty() {
+            return;
+        }
+        let held = state.index.get(hash).and_then(Node::held);
+        if held.is_some_and(|entry| state.is_purged(&entry.key, entry.stamp))
+            && state.index.empty(hash).is_some_and(|gone| gone.on_disk)
+        {
+            self.remove_later(state, *hash);
+        }
     }
 
     /// Whether a purge by wildcard has taken this response away.
     pub fn is_purged(&self, key: &[u8], stamp: u64) -> bool {
-        let state = self.lock();
-        state.rules.iter().any(|rule| rule.hits(key, stamp))
+        self.lock().is_purged(key, stamp)
     }
 }
 
 impl Rule {
-    /// Whether it has taken this response away.
+    /// Whether it takes away what has this key and this stamp.
     pub fn hits(&self, key: &[u8], stamp: u64) -> bool {
         stamp < self.stamp && key.starts_with(&self.prefix)
     }
+}
+
+impl State {
+    pub(super) fn is_purged(&self, key: &[u8], stamp: u64) -> bool {
+        let mut rules = self.rules.iter().chain(&self.past_rules);
+        rules.any(|rule| rule.hits(key, stamp))
+    }
+
+    fn add_rule(&mut self, rule: Rule) {
+        // A rule that a later one covers says nothing new.
+        let covers = |old: &Rule| rule.stamp >= old.stamp && old.prefix.starts_with(&rule.prefix);
+        self.rules.retain(|old| !covers(old));
+        self.rules.push(rule);
+        bound(&mut self.rules);
+    }
+}
+
+/// Each lookup goes through all rules, so two of them become one where there are too many: the two that are most alike. It takes away
+/// more than was asked for, never less.
+fn bound(rules: &mut Vec<Rule>) {
+    if rules.len() <= RULES {
+        return;
+    }
+    rules.sort_by(|a, b| a.prefix.cmp(&b.prefix));
+    while rules.len() > RULES {
+        let pairs = rules.windows(2).enumerate();
+        let common = pairs.map(|(at, pair)| match pair {
+            [a, b] => (common(&a.prefix, &b.prefix), at),
+            _ => (0, at),
+        });
+        let Some((len, at)) = common.max() else {
+            return;
+        };
+        let first = rules.remove(at);
+        if let Some(second) = rules.get_mut(at) {
+            second.stamp = second.stamp.max(first.stamp);
+            second.prefix = first.prefix.get(..len).unwrap_or_default().into();
+        }
+    }
+}
+
+/// How many bytes two prefixes begin with alike.
+fn common(a: &[u8], b: &[u8]) -> usize {
+    a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
