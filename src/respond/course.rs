@@ -136,6 +136,11 @@ impl Course {
         Some(course)
     }
 
+    /// A redirect inside the gateway has led here.
+    pub fn has_moved(&self) -> bool {
+        self.left < REDIRECTS
+    }
+
     /// The same place, for a request that is the same but for its client.
     pub fn again(course: &Course) -> Course {
         Course {

@@ -249,9 +249,6 @@ impl Script<'_> {
             keep_alive: self.keep_alive(),
             date: date.as_str(),
         };
-        if self.shared.keeps_tries {
-            self.head = Some(head.clone());
-        }
         let status = match windowed {
             Windowed::NotModified => Some(304),
             _ => self.exchange.course.status,
@@ -288,6 +285,9 @@ impl Script<'_> {
         desk: &mut Desk,
     ) -> Result<Then, Fault> {
         let scgi = plan.scgi;
+        if self.shared.keeps_tries {
+            self.head = Some(heard.head.clone());
+        }
         let filling = self.begin_fill(&heard.head, scgi);
         let shape = self.head(&heard.head, scgi, windowed, desk);
         let store = match filling {
