@@ -1,44 +1,141 @@
-//! The rule book `rfc9111`: not written yet, so nothing is stored.
+//! The rule book `rfc9111`: the standard for a shared cache, with RFC 5861 (stale use), RFC 8246 and RFC 9213 (targeted fields).
+//!
+//! `storing` says what is stored, `freshness` how long it is fresh, `freshening` what a 304 and the response to a HEAD change,
+//! `targets` what an unsafe request makes invalid besides its target. What the operator says (`--cache-valid`, X-Accel-Expires,
+//! `--cache-use-stale`, `--ignore-headers`) is the configuration that RFC 9111 4.2.4 speaks of, and has its place in each.
 
-use super::{Book, Freshened, Part, Reuse, Storable, Times, Trouble};
-use crate::cache::{Entry, Meta};
-use crate::http::request::Request;
-use crate::scgi::response::Head;
+mod freshening;
+mod freshness;
+mod storing;
+mod targets;
 
-pub fn part(_: &Book<'_>, _: &Request) -> Part {
-    Part::None
-}
+use super::{Book, Freshened, Part, Reuse, Storable, Times, Trouble, stored};
+use crate::cache::Meta;
+use crate::cache::directives::{MaxStale, RequestDirectives, values};
+use crate::http::request::{Framing, Request};
+use crate::scgi::response::{Head, Known};
 
-pub fn only_if_cached(_: &Book<'_>, _: &Request) -> bool {
-    false
-}
+pub use freshening::{freshen, head_seen};
+pub use storing::store;
 
-pub fn reuse(_: &Book<'_>, _: &Meta, _: &Request, _: u64) -> Reuse {
-    Reuse::Expired {
-        while_updating: false,
+/// By the method (RFC 9111 2, 4.4). A GET with a body is let past: the key knows nothing of the body, so one client could choose
+/// what others get (RFC 9110 9.3.1).
+pub fn part(book: &Book<'_>, request: &Request) -> Part {
+    match request.method() {
+        "GET" | "HEAD" if has_body(request) => Part::None,
+        "GET" | "HEAD" => Part::Takes,
+        "POST" if book.cache.post => Part::Takes,
+        "OPTIONS" | "TRACE" => Part::None,
+        _ => Part::Invalidates,
     }
 }
 
-pub fn stale_on(_: &Book<'_>, _: &Meta, _: &Request, _: Trouble, _: u64) -> bool {
-    false
+/// RFC 9111 5.2.1.7.
+pub fn only_if_cached(book: &Book<'_>, request: &Request) -> bool {
+    part(book, request) == Part::Takes && RequestDirectives::of(request).only_if_cached
 }
 
-pub fn store(_: &Book<'_>, _: &Request, _: &Head, _: Times) -> Result<Storable, &'static str> {
-    Err("nothing is")
+/// RFC 9111 4: fresh, or stale and allowed to be, and nobody wants it validated.
+pub fn reuse(book: &Book<'_>, meta: &Meta, request: &Request, now: u64) -> Reuse {
+    let ask = |while_updating| Reuse::Expired { while_updating };
+    let wanted = RequestDirectives::of(request);
+    if meta.no_cache || wanted.no_cache || is_too_old(meta, wanted.max_age, now) {
+        return ask(false);
+    }
+    let end = meta.fresh_until.saturating_add(1);
+    if is_fresh(meta, now) {
+        return match wanted.min_fresh {
+            Some(seconds) if end.saturating_sub(now) < u64::from(seconds) => ask(false),
+            _ => Reuse::Fresh,
+        };
+    }
+    if meta.must_revalidate || wanted.min_fresh.is_some_and(|seconds| seconds > 0) {
+        return ask(false);
+    }
+    let by = now.saturating_sub(end);
+    match wanted.max_stale {
+        MaxStale::Any => return Reuse::Stale,
+        MaxStale::Seconds(seconds) if by <= u64::from(seconds) => return Reuse::Stale,
+        // RFC 9111 5.2.1.1: no max-stale beside it, so nothing stale is wanted.
+        MaxStale::Absent if wanted.max_age.is_some() => return ask(false),
+        MaxStale::Absent | MaxStale::Seconds(_) => {}
+    }
+    ask(book.cache.use_stale.updating || is_in_window(meta, meta.stale_while, now))
 }
 
-pub fn freshen(_: &Book<'_>, _: &Request, _: &Entry, _: &Head, _: Times) -> Freshened {
-    Freshened::Drop
+/// RFC 9111 4.2.4, RFC 5861 4: stale-if-error of the response or of the request, or the settings. It counts whatever the
+/// request says about ages, but one that wants a validation does not get anything else in its place (5.2.1.4).
+pub fn stale_on(
+    book: &Book<'_>,
+    meta: &Meta,
+    request: &Request,
+    trouble: Trouble,
+    now: u64,
+) -> bool {
+    let wanted = RequestDirectives::of(request);
+    if meta.must_revalidate || meta.no_cache || wanted.no_cache {
+        return false;
+    }
+    let allowed = &book.cache.use_stale;
+    let (is_listed, is_failure) = match trouble {
+        Trouble::Error => (allowed.error, true),
+        Trouble::Timeout => (allowed.timeout, true),
+        Trouble::InvalidHeader => (allowed.invalid_header, true),
+        Trouble::Status(status) => (
+            allowed.lists(status),
+            matches!(status, 500 | 502 | 503 | 504), // RFC 5861 4, Z41
+        ),
+    };
+    let by_request = wanted.stale_if_error.unwrap_or(0);
+    let window = meta.stale_error.max(by_request);
+    is_listed || (is_failure && is_in_window(meta, window, now))
 }
 
-pub fn head_seen(_: &Book<'_>, _: &Request, _: &Entry, _: &Head, _: Times) -> Option<Freshened> {
-    None
+/// RFC 9111 4.4: an unsafe request that has succeeded makes its target invalid, and what Location and Content-Location name on
+/// the same origin. A method that nobody knows counts as unsafe.
+pub fn invalidates(_: &Book<'_>, request: &Request, head: &Head) -> Option<Vec<Vec<u8>>> {
+    let is_safe = matches!(request.method(), "GET" | "HEAD" | "OPTIONS" | "TRACE");
+    if is_safe || !matches!(head.status(), 200..=399) {
+        return None;
+    }
+    let location = head.known_field(Known::Location).into_iter();
+    let references = location.chain(values(head, "content-location"));
+    let mut found = Vec::new();
+    for reference in references {
+        if let Some(target) = targets::resolve(request, reference)
+            && target != request.target()
+            && !found.contains(&target)
+        {
+            found.push(target);
+        }
+    }
+    Some(found)
 }
 
-pub fn invalidates(_: &Book<'_>, _: &Request, _: &Head) -> Option<Vec<Vec<u8>>> {
-    None
-}
-
+/// No: the standard has its own use for the response to a HEAD (RFC 9111 4.3.5).
 pub fn converts_head(_: &Book<'_>) -> bool {
     false
 }
+
+fn has_body(request: &Request) -> bool {
+    let is_framed = !matches!(request.framing(), Framing::None | Framing::Length(0));
+    is_framed && !request.is_bodyless()
+}
+
+/// RFC 9111 4.2. A clock that has been set back makes nothing fresh that was stale from the start.
+fn is_fresh(meta: &Meta, now: u64) -> bool {
+    now.max(meta.received) <= meta.fresh_until
+}
+
+/// RFC 9111 5.2.1.1. Ages are counted in whole seconds, so none is really 0: `max-age=0` wants a validation.
+fn is_too_old(meta: &Meta, max_age: Option<u32>, now: u64) -> bool {
+    max_age.is_some_and(|seconds| seconds == 0 || meta.age(now) > u64::from(seconds))
+}
+
+/// Within so many seconds after it was fresh; a window of 0 is none.
+fn is_in_window(meta: &Meta, seconds: u32, now: u64) -> bool {
+    seconds > 0 && now <= meta.fresh_until.saturating_add(u64::from(seconds))
+}
+
+#[cfg(test)]
+mod tests;
