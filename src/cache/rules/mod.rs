@@ -183,3 +183,6 @@ impl Meta {
         u64::from(self.initial_age) + now.saturating_sub(self.received)
     }
 }
+
+#[cfg(test)]
+mod tests;

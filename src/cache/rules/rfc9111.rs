@@ -136,3 +136,6 @@ fn is_too_old(meta: &Meta, max_age: Option<u32>, now: u64) -> bool {
 fn is_in_window(meta: &Meta, seconds: u32, now: u64) -> bool {
     seconds > 0 && now <= meta.fresh_until.saturating_add(u64::from(seconds))
 }
+
+#[cfg(test)]
+mod tests;

@@ -284,11 +284,6 @@ impl State {
 }
 
 impl Ticket {
-    /// Others wait for how it ends.
-    pub fn is_leased(&self) -> bool {
-        self.lease.is_some()
-    }
-
     /// Ends with a word on how it went.
     pub fn end(mut self, verdict: Verdict) {
         self.verdict = verdict;

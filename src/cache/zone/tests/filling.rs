@@ -7,7 +7,7 @@ fn one_fills_and_the_others_wait() {
     let zone = zone();
     let woken = listen(zone);
     let ticket = granted(zone, 1, zone.began);
-    assert!(ticket.is_leased());
+    assert!(ticket.lease.is_some());
     match lease(zone, 1, zone.began + Duration::from_secs(1)) {
         Leased::Held(since) => assert_eq!(since, zone.began),
         other => panic!("{other:?}"),
@@ -92,7 +92,7 @@ fn after_what_can_not_be_stored_nobody_waits_for_a_while() {
     // The first takes the lease all the same: its response may be another.
     let first = granted(zone, 1, Instant::now());
     match lease(zone, 1, Instant::now()) {
-        Leased::Open(ticket) => assert!(!ticket.is_leased()),
+        Leased::Open(ticket) => assert!(!ticket.lease.is_some()),
         other => panic!("{other:?}"),
     }
     let later = Instant::now() + Duration::from_secs(31);

@@ -1,30 +1,6 @@
 //! What answers fresh, and what answers stale.
 
-use super::super::super::{Reuse, Trouble};
 use super::*;
-use crate::cache::Meta;
-
-/// `fresh=10 while=5 error=5 must no-cache`: seconds from [`NOW`].
-fn meta(words: &str) -> Meta {
-    let mut meta = Meta {
-        received: NOW,
-        fresh_until: NOW,
-        ..Meta::default()
-    };
-    for word in words.split_ascii_whitespace() {
-        let (name, value) = word.split_once('=').unwrap_or((word, "0"));
-        let value: u32 = value.parse().expect("seconds");
-        match name {
-            "fresh" => meta.fresh_until = NOW + u64::from(value),
-            "while" => meta.stale_while = value,
-            "error" => meta.stale_error = value,
-            "must" => meta.must_revalidate = true,
-            "no-cache" => meta.no_cache = true,
-            _ => panic!("{name}"),
-        }
-    }
-    meta
-}
 
 #[test]
 fn fresh_ones_answer_and_expired_ones_may_while_somebody_asks() {
@@ -56,17 +32,11 @@ Z40 |                       | fresh=10 while=5 no-cache | 12 | ask
         let now = NOW + later.parse::<u64>().expect("seconds");
         // C48: what the request says (no-store here) means nothing.
         let reuse = settings.book().reuse(&meta(entry), &request("GET"), now);
-        let outcome = match reuse {
-            Reuse::Fresh => "fresh",
-            Reuse::Stale => "stale",
-            Reuse::Expired {
-                while_updating: true,
-            } => "may",
-            Reuse::Expired {
-                while_updating: false,
-            } => "ask",
-        };
-        assert_eq!(outcome, expected, "{rule}: [{words}] {entry} +{later}");
+        assert_eq!(
+            reused(reuse),
+            expected,
+            "{rule}: [{words}] {entry} +{later}"
+        );
     }
 }
 
@@ -115,22 +85,16 @@ Z40 |                    | fresh=10 error=5 must | error | 12 | no
 Z40 |                    | fresh=10 error=5 must | 503 | 12 | no
 Z40 | use=error          | fresh=10 no-cache | error | 12 | no
 "#;
-    for [rule, words, entry, trouble, later, expected] in rows(table) {
+    for [rule, words, entry, what, later, expected] in rows(table) {
         let settings = Settings::of(words);
         let now = NOW + later.parse::<u64>().expect("seconds");
-        let what = match trouble {
-            "error" => Trouble::Error,
-            "timeout" => Trouble::Timeout,
-            "invalid_header" => Trouble::InvalidHeader,
-            status => Trouble::Status(status.parse().expect("a status")),
-        };
         let may = settings
             .book()
-            .stale_on(&meta(entry), &request("GET"), what, now);
+            .stale_on(&meta(entry), &request("GET"), trouble(what), now);
         let outcome = if may { "stale" } else { "no" };
         assert_eq!(
             outcome, expected,
-            "{rule}: [{words}] {entry} {trouble} +{later}"
+            "{rule}: [{words}] {entry} {what} +{later}"
         );
     }
 }

@@ -1,6 +1,5 @@
 //! What is stored, and for how long.
 
-use super::super::super::Part;
 use super::*;
 
 /// Rule, settings, lines of the head, outcome.
