@@ -71,7 +71,7 @@ pub struct Ticket {
     pub hash: Hash,
     /// The key's version when the request began.
     pub version: u32,
-    lease: Option<u64>,
+    pub(super) lease: Option<u64>,
     /// It keeps its node in the index. If not, there was none when it was given, and nothing can be stored.
     pins: bool,
     verdict: Verdict,
