@@ -8,6 +8,7 @@ mod browser;
 mod counts;
 mod formats;
 mod orders;
+mod zones;
 
 use std::io::Write;
 use std::path::PathBuf;
