@@ -4,6 +4,7 @@ import dataclasses
 import http.client
 import json
 import os
+import shutil
 import socket
 import subprocess
 import threading
@@ -18,6 +19,7 @@ UPLOAD = 1 << 20
 PATIENCE = 30       # seconds that one request may take before wrk counts an error
 POOL = 4000         # known keys of a mixed load
 WRITING = 120       # seconds that a cache may take to write all it has stored
+ROOM = 8 << 30      # bytes that stay free: a round of fill64k can take 2 GiB
 NEW = 0.1           # of the requests of a mixed load have a new key: see load.lua
 
 
@@ -178,6 +180,18 @@ def check_stored(workload, contender, asked, before):
     assert new >= asked - workload.clients, f"{asked} responses should have been stored, {new} were"
 
 
+def make_room(contender):
+    """Removes the files of a cache where their file system would be full soon."""
+    if shutil.disk_usage(contender.cache).free >= ROOM:
+        return
+    for where, _, names in os.walk(contender.cache):
+        for name in names:
+            try:
+                os.unlink(os.path.join(where, name))
+            except FileNotFoundError:
+                pass
+
+
 def check_all_serve(port):
     """Raises AssertionError unless requests at the same time are spread over the two servers of the group."""
     seen = []
@@ -244,6 +258,7 @@ def cache_round(workload, contender, backend_pids, seconds, backend):
     check_share(workload, result.wrk, asked)
     if workload.keys == "new":
         check_stored(workload, contender, asked, files)
+        make_room(contender)
     return result
 
 
@@ -251,6 +266,7 @@ def warm(workload, contender, backend):
     """Makes the directories that a cache makes only once, and shows that it is one."""
     check_cache(workload, contender.port, backend)
     wrk(workload, contender.port, 1)
+    await_files(workload, contender)
 
 
 def timed_round(workload, contender, backend_pids, seconds):
@@ -260,7 +276,7 @@ def timed_round(workload, contender, backend_pids, seconds):
     result, wrk_cpu = wrk(workload, contender.port, seconds)
     back, busy, took = procs.cpu(backend_pids) - back0, procs.machine_busy() - busy0, time.monotonic() - began
     in_time = procs.cpu(pids) - cpu0
-    if workload.keys == "new":
+    if workload.keys in ("new", "mixed"):
         await_files(workload, contender)
     used, split = procs.settled_cpu(pids) - cpu0, procs.cpu_split(pids)
     user, system = split[0] - split0[0], split[1] - split0[1]

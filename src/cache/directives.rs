@@ -81,14 +81,6 @@ pub struct RequestDirectives {
 }
 
 impl Seconds {
-    /// The number, where there is a proper one.
-    pub fn given(self) -> Option<u32> {
-        match self {
-            Seconds::Given(seconds) => Some(seconds),
-            Seconds::Absent | Seconds::Malformed => None,
-        }
-    }
-
     fn take(&mut self, arg: &Arg<'_>) {
         if *self == Seconds::Absent {
             *self = arg.seconds().map_or(Seconds::Malformed, Seconds::Given);

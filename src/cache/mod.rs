@@ -6,7 +6,7 @@
 //! [`disk`] are the files, [`fill`] writes one, `renew` its start, and [`keeper`] is the thread that loads, saves and removes them.
 //!
 //! The front asks the zone and answers hits; workers fill and refresh. Neither does I/O under a lock that the other takes.
-#![allow(dead_code)]
+
 #![forbid(unsafe_code)]
 
 pub mod directives;

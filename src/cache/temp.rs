@@ -27,7 +27,8 @@ static NUMBERS: Mutex<(u32, Vec<u32>)> = Mutex::new((0, Vec::new()));
 pub struct Temp {
     file: Arc<File>,
     path: PathBuf,
-    number: Number,
+    /// Held while the file is there.
+    _number: Number,
     /// It has its place: there is nothing left to remove.
     placed: bool,
 }
@@ -103,7 +104,7 @@ impl Temp {
                     return Ok(Temp {
                         file: Arc::new(file),
                         path,
-                        number,
+                        _number: number,
                         placed: false,
                     });
                 }

@@ -43,3 +43,18 @@ pub struct ZoneCounts {
     pub evictions: u64,
     pub purges: u64,
 }
+
+impl ZoneCounts {
+    /// What became of requests, by `$upstream_cache_status` in lowercase (C20); what came from the cache goes first.
+    pub fn results(&self) -> [(&'static str, u64); 7] {
+        [
+            ("hit", self.hit),
+            ("revalidated", self.revalidated),
+            ("stale", self.stale),
+            ("updating", self.updating),
+            ("miss", self.miss),
+            ("expired", self.expired),
+            ("bypass", self.bypass),
+        ]
+    }
+}

@@ -6,6 +6,8 @@ use std::time::SystemTime;
 use super::conn::{Conn, Fate, Hub, Pending, Phase};
 use super::intake::BodyIntake;
 use crate::buffer::chain::Spool;
+use crate::cache::view::ZoneView;
+use crate::cache::zone::Zone;
 use crate::http::request::Request;
 use crate::ops::status::{self, Census, MAX_FORM, Snapshot, StatusAnswer};
 use crate::respond::course::Course;
@@ -139,6 +141,7 @@ impl Conn {
         let load = hub.pool.load();
         let queued = u32::try_from(load.queued).unwrap_or(u32::MAX);
         let groups = shared.upstreams.view(hub.now);
+        let zones: Vec<ZoneView> = shared.zones.iter().map(Zone::view).collect();
         let snapshot = Snapshot {
             version: env!("CARGO_PKG_VERSION"),
             hostname: &process.hostname,
@@ -161,6 +164,7 @@ impl Conn {
             max_memory: process.memory,
             spare_files: shared.memory.files.spare(),
             groups: &groups,
+            zones: &zones,
         };
         let client = self.info.client();
         let allowed = inquiry

@@ -28,7 +28,8 @@ pub fn push_hit(name: &str, meta: &Meta, how: CacheStatus, now: u64, lines: &mut
     lines.extend_from_slice(b"; ttl=");
     // The last fresh second is one in which it is fresh: for so many more seconds it is.
     let ttl = match meta.fresh_until.checked_sub(now) {
-        Some(left) => left,
+        // RFC 8941 has integers of 15 digits.
+        Some(left) => left.min(999_999_999_999_999),
         None => {
             lines.push(b'-');
             now - meta.fresh_until
@@ -82,6 +83,7 @@ mod tests {
         for (how, now, expected) in [
             (CacheStatus::Hit, 40, "; hit; ttl=60"),
             (CacheStatus::Hit, 100, "; hit; ttl=0"),
+            (CacheStatus::Hit, 0, "; hit; ttl=100"),
             (CacheStatus::Stale, 130, "; hit; ttl=-30"),
             (CacheStatus::Updating, 101, "; hit; ttl=-1"),
             (

@@ -15,11 +15,11 @@ use crate::cache::lookup::{Question, seconds};
 use crate::cache::rules::Book;
 use crate::cache::zone::{Waiter, Zone};
 use crate::cache::{CacheStatus, Entry};
-use crate::config::Scgi;
 use crate::config::cache::{Cache, ZoneName};
+use crate::config::{Match, Scgi};
 use crate::http::request::Request;
 use crate::scgi::decimal;
-use crate::template::{Template, Values};
+use crate::template::{Part, Template, Values, Var};
 
 /// What a request is asked about at the cache.
 #[derive(Debug)]
@@ -89,6 +89,9 @@ impl Around<'_> {
         let Some(zone) = zone else { return Ok(None) };
         let mut key = Vec::new();
         cache.key.render(&facts, &mut key);
+        if course.has_moved() && !tells_place(&cache.key) {
+            own_place(request, course, &mut key);
+        }
         Ok(Some(Subject {
             zone,
             key,
@@ -119,7 +122,8 @@ impl Around<'_> {
         lines.extend_from_slice(b"Age: ");
         decimal::push(entry.meta.age(now), &mut lines);
         lines.extend_from_slice(b"\r\n");
-        lines.extend(self.lines(status, request, course));
+        course.carried.put_beside(&entry.head, status, &mut lines);
+        self.add_lines(status, request, course, &mut lines);
         let name = scgi.cache.as_ref().and_then(|c| c.status_name.as_ref());
         if let Some(name) = name {
             cache_status::push_hit(name, &entry.meta, how, now, &mut lines);
@@ -159,6 +163,28 @@ impl Around<'_> {
             &mut head,
         );
         Reply::bytes(status, head, Vec::new(), self.keep_alive)
+    }
+}
+
+/// Whether a key says where a request is, and not only where it came from.
+fn tells_place(key: &Template) -> bool {
+    let tells = |part: &Part| matches!(part, Part::Var(Var::Uri | Var::DocumentUri));
+    key.parts().iter().any(tells)
+}
+
+/// After a redirect inside the gateway a key like `$request_uri` is still that of where the redirect came from, which must not be
+/// answered with the response of where it leads to (Z37). No key has a line end but those made here.
+fn own_place(request: &Request, course: &Course, key: &mut Vec<u8>) {
+    key.push(b'\n');
+    match course.location.map(|location| &location.matching) {
+        Some(Match::Named(name)) => key.extend_from_slice(name.as_bytes()),
+        _ => {
+            key.extend_from_slice(request.path());
+            if let Some(query) = request.query() {
+                key.push(b'?');
+                key.extend_from_slice(query);
+            }
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 use crate::http::date;
 use crate::http::fields::trim;
 use crate::http::request::Request;
+use crate::scgi::response::{Head, Known};
 
 /// What identifies the representation that is there now.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +33,14 @@ pub fn etag(mtime: u64, size: u64) -> String {
 }
 
 impl Validators<'_> {
+    /// Those of an application's response.
+    pub fn of(head: &Head) -> Validators<'_> {
+        Validators {
+            etag: head.known_field(Known::ETag),
+            modified: head.known_field(Known::LastModified).and_then(date::parse),
+        }
+    }
+
     /// Judges the conditions in the order of RFC 9110 13.2.2: If-Match, and only without it If-Unmodified-Since; then
     /// If-None-Match, and only without it If-Modified-Since. (nginx looks at all four, Z49.) A date that is none, or one
     /// where nothing is known about the time, counts as absent (13.1.3, 13.1.4).

@@ -3,12 +3,13 @@
 
 use std::net::IpAddr;
 
-use super::head::{is_named, push_field};
+use super::head::{is_bodyless, is_named, push_field};
 use crate::cache::CacheStatus;
 use crate::config::content::{ErrorPage, PageStatus, Return};
 use crate::config::{Config, Content, Handler, Listen, Location, Match, Scgi, Server};
 use crate::http::request::Request;
 use crate::http::uri;
+use crate::scgi::response::{Head, Known};
 
 /// Redirects inside the gateway that one request may go through (S18).
 const REDIRECTS: u8 = 10;
@@ -81,6 +82,23 @@ impl Carried {
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
         push_field(name, value, &mut self.lines);
     }
+
+    /// Appends what goes along with a response of this head, which is sent with `status`: what it does not have itself, and
+    /// all cookies. One that says no type has that of the one that led to it (S14).
+    pub fn put_beside(&self, head: &Head, status: u16, lines: &mut Vec<u8>) {
+        for line in self.lines.split_inclusive(|&b| b == b'\n') {
+            let has = |(name, _): (&[u8], &[u8])| is_named(line, name);
+            if is_named(line, b"set-cookie") || !head.fields().any(has) {
+                lines.extend_from_slice(line);
+            }
+        }
+        if let Some(value) = &self.content_type
+            && head.known_field(Known::ContentType).is_none()
+            && !is_bodyless(status)
+        {
+            push_field(b"Content-Type", value, lines);
+        }
+    }
 }
 
 /// The status that answers in place of a redirect, and why.
@@ -134,6 +152,11 @@ impl Course {
             course.arrive(request.path(), client, false);
         }
         Some(course)
+    }
+
+    /// A redirect inside the gateway has led here.
+    pub fn has_moved(&self) -> bool {
+        self.left < REDIRECTS
     }
 
     /// The same place, for a request that is the same but for its client.
@@ -279,4 +302,40 @@ fn local_uri(text: &[u8]) -> Result<(Vec<u8>, Option<&[u8]>), Refusal> {
     }
     let path = uri::normalise_target(path).map_err(|_| wrong)?;
     Ok((path, query))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scgi::response::{Parsed, parse};
+
+    #[test]
+    fn what_a_response_has_itself_is_not_carried_beside_it() {
+        let mut carried = Carried {
+            content_type: Some(b"text/a".to_vec()),
+            ..Carried::default()
+        };
+        carried.push(b"Cache-Control", b"no-cache");
+        carried.push(b"Set-Cookie", b"a=b");
+        for (head, status, lines) in [
+            (
+                "X: 1\n\n",
+                200,
+                "Cache-Control: no-cache\r\nSet-Cookie: a=b\r\nContent-Type: text/a\r\n",
+            ),
+            (
+                "cache-control: public\nContent-Type: b/c\nSet-Cookie: c=d\n\n",
+                200,
+                "Set-Cookie: a=b\r\n",
+            ),
+            ("Cache-Control: public\n\n", 304, "Set-Cookie: a=b\r\n"),
+        ] {
+            let Ok(Parsed::Done(head, _)) = parse(head.as_bytes(), &mut 0) else {
+                panic!("refused: {head:?}")
+            };
+            let mut found = Vec::new();
+            carried.put_beside(&head, status, &mut found);
+            assert_eq!(String::from_utf8_lossy(&found), lines);
+        }
+    }
 }

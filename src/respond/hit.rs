@@ -6,12 +6,10 @@ use std::sync::Arc;
 use super::conditions::{Validators, Verdict};
 use super::head::{self, Ask, Extras, Window, is_bodyless, translate};
 use super::ranges::{self, Range, Selection};
-use super::reply::{Answer, Part, Reply, boundary, selection};
+use super::reply::{Answer, Part, Reply, multipart, selection, unless_typed};
 use crate::cache::{Body, Entry};
 use crate::config::Scgi;
-use crate::http::date;
 use crate::http::request::Request;
-use crate::scgi::response::Known;
 
 /// How an entry is to be sent.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +20,8 @@ pub struct HitManner<'a> {
     pub scgi: &'a Scgi,
     /// The status of an error page that the entry stands in for (S29).
     pub status: Option<u16>,
-    /// Whole lines to be added: Age, `--add-header`, fields of an earlier response.
+    /// Whole lines to be added: Age, `--add-header`, fields of an earlier response. Clean, and not about lengths, ranges or the
+    /// connection. Of fields that a message has once they take the place of the entry's.
     pub lines: &'a [u8],
 }
 
@@ -35,19 +34,17 @@ pub fn hit_reply(entry: &Entry, manner: &HitManner<'_>) -> Answer {
     if !reads || !is_plain {
         return Answer::Reply(whole(entry, manner, false));
     }
-    let validators = Validators {
-        etag: entry.head.known_field(Known::ETag),
-        modified: entry
-            .head
-            .known_field(Known::LastModified)
-            .and_then(date::parse),
-    };
+    if !has_terms(request) {
+        return Answer::Reply(whole(entry, manner, true));
+    }
+    let validators = Validators::of(&entry.head);
     match validators.judge(request) {
         Verdict::Failed => return Answer::Refused(412, None),
         Verdict::NotModified => return Answer::Reply(not_modified(entry, manner)),
         Verdict::Send => {}
     }
-    match selection(request, &validators, entry.len) {
+    let selection = selection(request, &validators, entry.len);
+    match unless_typed(selection, manner.lines) {
         Selection::Whole => Answer::Reply(whole(entry, manner, true)),
         Selection::Ranges(ranges) => Answer::Reply(partial(entry, manner, &ranges)),
         Selection::Unsatisfiable => {
@@ -55,6 +52,18 @@ pub fn hit_reply(entry: &Entry, manner: &HitManner<'_>) -> Answer {
             Answer::Refused(416, Some(("Content-Range", value)))
         }
     }
+}
+
+/// Whether a request may have a condition or a Range. Most have none, and are then spared six searches for one and the
+/// reading of a date.
+fn has_terms(request: &Request) -> bool {
+    request.raw_fields().any(|(name, _)| {
+        let starts = |with: &[u8]| {
+            let start = name.get(..with.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(with))
+        };
+        starts(b"if-") || starts(b"range")
+    })
 }
 
 fn extras<'a>(entry: &Entry, manner: &HitManner<'a>) -> Extras<'a> {
@@ -83,8 +92,7 @@ fn whole(entry: &Entry, manner: &HitManner<'_>, ranges: bool) -> Reply {
         from: 0,
         len: entry.len,
     };
-    let body = part(entry, all).into_iter().collect();
-    reply(entry, manner, &extras, body)
+    reply(entry, manner, &extras, parts(entry, all))
 }
 
 fn partial(entry: &Entry, manner: &HitManner<'_>, ranges: &[Range]) -> Reply {
@@ -99,28 +107,15 @@ fn partial(entry: &Entry, manner: &HitManner<'_>, ranges: &[Range]) -> Reply {
             window: Some(window),
             ..extras(entry, manner)
         };
-        let body = part(entry, *range).into_iter().collect();
-        return reply(entry, manner, &extras, body);
+        return reply(entry, manner, &extras, parts(entry, *range));
     }
-    let boundary = boundary();
-    let content_type = entry.head.known_field(Known::ContentType);
-    let mut body = Vec::with_capacity(2 * ranges.len() + 1);
-    for range in ranges {
-        let head = ranges::part_head(
-            &boundary,
-            content_type.unwrap_or_default(),
-            *range,
-            entry.len,
-        );
-        body.push(Part::Bytes(head));
-        body.extend(part(entry, *range));
-    }
-    body.push(Part::Bytes(ranges::parts_end(&boundary)));
-    let content_type = format!("multipart/byteranges; boundary={boundary}");
+    let content_type = head::content_type(&entry.head, manner.scgi);
+    let run = |range| part(entry, range);
+    let (multipart, body) = multipart(ranges, content_type.as_deref(), entry.len, &run);
     let extras = Extras {
         status: Some(206),
         length: Some(body.iter().map(Part::len).sum()),
-        content_type: Some(content_type.as_bytes()),
+        content_type: Some(multipart.as_bytes()),
         ranges: true,
         ..extras(entry, manner)
     };
@@ -130,8 +125,9 @@ fn partial(entry: &Entry, manner: &HitManner<'_>, ranges: &[Range]) -> Reply {
 /// Puts it together. What HEAD and 304 do not get is left out of `body`.
 fn reply(entry: &Entry, manner: &HitManner<'_>, extras: &Extras<'_>, body: Vec<Part>) -> Reply {
     let mut head = Vec::new();
-    let plan: head::Plan = translate(&entry.head, manner.scgi, manner.ask, extras, &mut head);
-    let body = match manner.ask.is_head || is_bodyless(plan.status) {
+    let plan = translate(&entry.head, manner.scgi, manner.ask, extras, &mut head);
+    let bodyless = is_bodyless(plan.status) || is_bodyless(entry.head.status());
+    let body = match manner.ask.is_head || bodyless {
         true => Vec::new(),
         false => body,
     };
@@ -149,24 +145,29 @@ fn reply(entry: &Entry, manner: &HitManner<'_>, extras: &Extras<'_>, body: Vec<P
     }
 }
 
-/// A run of the entry's body, if there is anything in it.
-fn part(entry: &Entry, range: Range) -> Option<Part> {
-    let Range { from, len } = range;
-    if len == 0 {
-        return None;
+/// The run as a part, if there is anything in it.
+fn parts(entry: &Entry, range: Range) -> Vec<Part> {
+    match range.len {
+        0 => Vec::new(),
+        _ => vec![part(entry, range)],
     }
-    Some(match &entry.body {
-        // What is held in memory fits into it.
+}
+
+/// A run of the entry's body.
+fn part(entry: &Entry, Range { from, len }: Range) -> Part {
+    // What is held in memory fits into it.
+    let narrow = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    match &entry.body {
         Body::Memory(bytes) => Part::Shared {
             bytes: Arc::clone(bytes),
-            from: usize::try_from(from).ok()?,
-            len: usize::try_from(len).ok()?,
+            from: narrow(from),
+            len: narrow(len),
         },
         Body::File(_, start) => Part::File {
-            from: start + from,
+            from: start.saturating_add(from),
             len,
         },
-    })
+    }
 }
 
 #[cfg(test)]

@@ -341,12 +341,17 @@ impl<'a> Around<'a> {
     /// Fields that go with every response of this course: those of an earlier response, and `--add-header`.
     pub fn lines(&self, status: u16, request: &Request, course: &Course) -> Vec<u8> {
         let mut lines = course.carried.lines.clone();
+        self.add_lines(status, request, course, &mut lines);
+        lines
+    }
+
+    /// Appends `--add-header` alone.
+    pub fn add_lines(&self, status: u16, request: &Request, course: &Course, lines: &mut Vec<u8>) {
         let added = &course.content().add_headers;
         if !added.is_empty() {
             let facts = self.facts(request, course, status);
-            added_lines(added, status, &facts, &mut lines);
+            added_lines(added, status, &facts, lines);
         }
-        lines
     }
 
     /// The pace of a response, as settings and the course ask for it: bytes a second (0: none), and bytes before it begins.

@@ -129,14 +129,18 @@ pub fn content_range(range: Option<Range>, size: u64) -> Vec<u8> {
     out
 }
 
-/// What goes before one run in `multipart/byteranges` (RFC 9110 14.6).
-pub fn part_head(boundary: &str, content_type: &[u8], range: Range, size: u64) -> Vec<u8> {
+/// What goes before one run in `multipart/byteranges` (RFC 9110 14.6). A representation without a type has parts without one.
+pub fn part_head(boundary: &str, content_type: Option<&[u8]>, range: Range, size: u64) -> Vec<u8> {
     let mut out = Vec::with_capacity(160);
+    let name: &[u8] = match content_type {
+        Some(_) => b"\r\nContent-Type: ",
+        None => b"",
+    };
     for piece in [
         b"\r\n--",
         boundary.as_bytes(),
-        b"\r\nContent-Type: ",
-        content_type,
+        name,
+        content_type.unwrap_or_default(),
         b"\r\nContent-Range: ",
         &content_range(Some(range), size),
         b"\r\n\r\n",

@@ -102,7 +102,9 @@ impl Part {
     pub fn bytes(&self) -> &[u8] {
         match self {
             Part::Bytes(bytes) => bytes,
-            Part::Shared { bytes, from, len } => bytes.get(*from..from + len).unwrap_or_default(),
+            Part::Shared { bytes, from, len } => bytes
+                .get(*from..from.saturating_add(*len))
+                .unwrap_or_default(),
             Part::File { .. } => &[],
         }
     }
@@ -130,13 +132,23 @@ pub fn file_reply(open: OpenFile, manner: &Manner<'_>) -> Answer {
         Verdict::NotModified => return Answer::Reply(draft.not_modified()),
         Verdict::Send => {}
     }
-    match selection(request, &validators, open.size) {
+    match unless_typed(selection(request, &validators, open.size), manner.extra) {
         Selection::Whole => Answer::Reply(draft.whole(200, open.file)),
         Selection::Ranges(ranges) => Answer::Reply(draft.partial(&ranges, open.file)),
         Selection::Unsatisfiable => {
             let value = ranges::content_range(None, open.size);
             Answer::Refused(416, Some(("Content-Range", value)))
         }
+    }
+}
+
+/// Several runs have a Content-Type of their own, which `lines` would take the place of: then it is the whole.
+pub(super) fn unless_typed(selection: Selection, lines: &[u8]) -> Selection {
+    match selection {
+        Selection::Ranges(ranges) if ranges.len() > 1 && head::is_said(b"content-type", lines) => {
+            Selection::Whole
+        }
+        other => other,
     }
 }
 
@@ -200,16 +212,10 @@ impl<'a> Draft<'a> {
             let content_type = Some(self.content_type);
             return self.reply(206, content_type, &fields, parts(*range), Some(file));
         }
-        let boundary = boundary();
-        let mut body = Vec::with_capacity(2 * ranges.len() + 1);
-        for range in ranges {
-            let head = ranges::part_head(&boundary, self.content_type, *range, self.size);
-            body.push(Part::Bytes(head));
-            body.extend(parts(*range));
-        }
-        body.push(Part::Bytes(ranges::parts_end(&boundary)));
-        let content_type = format!("multipart/byteranges; boundary={boundary}");
-        self.reply(206, Some(content_type.as_bytes()), &[], body, Some(file))
+        let run = |Range { from, len }| Part::File { from, len };
+        let content_type = Some(self.content_type);
+        let (multipart, body) = multipart(ranges, content_type, self.size, &run);
+        self.reply(206, Some(multipart.as_bytes()), &[], body, Some(file))
     }
 
     /// Puts it together. Content-Length is that of `body`, which HEAD does not get.
@@ -260,8 +266,26 @@ fn parts(range: Range) -> Vec<Part> {
     }
 }
 
+/// Several runs as one body (RFC 9110 14.6), and its Content-Type. `run` makes the part of one run.
+pub(super) fn multipart(
+    ranges: &[Range],
+    content_type: Option<&[u8]>,
+    size: u64,
+    run: &dyn Fn(Range) -> Part,
+) -> (String, Vec<Part>) {
+    let boundary = boundary();
+    let mut body = Vec::with_capacity(2 * ranges.len() + 1);
+    for range in ranges {
+        let head = ranges::part_head(&boundary, content_type, *range, size);
+        body.push(Part::Bytes(head));
+        body.push(run(*range));
+    }
+    body.push(Part::Bytes(ranges::parts_end(&boundary)));
+    (format!("multipart/byteranges; boundary={boundary}"), body)
+}
+
 /// Twenty digits that nobody can have put into the file before: keyed with randomness of the system.
-pub(super) fn boundary() -> String {
+fn boundary() -> String {
     static KEY: OnceLock<RandomState> = OnceLock::new();
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let serial = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -270,4 +294,4 @@ pub(super) fn boundary() -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -3,10 +3,10 @@
 
 use super::conditions::{Validators, Verdict};
 use super::head::Window;
-use super::ranges::{self, Selection};
-use crate::http::date;
+use super::ranges::Selection;
+use super::reply::selection;
 use crate::http::request::Request;
-use crate::scgi::response::{Head, Known, Length};
+use crate::scgi::response::{Head, Length};
 
 /// What conditions and Range come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,10 +38,7 @@ pub fn window(request: &Request, head: &Head, ours: Ours) -> Windowed {
     if ours == Ours::Nothing || head.status() != 200 {
         return Windowed::No;
     }
-    let validators = Validators {
-        etag: head.known_field(Known::ETag),
-        modified: head.known_field(Known::LastModified).and_then(date::parse),
-    };
+    let validators = Validators::of(head);
     let reads = request.is_head() || request.method() == "GET";
     if ours == Ours::All && reads {
         match validators.judge(request) {
@@ -53,14 +50,7 @@ pub fn window(request: &Request, head: &Head, ours: Ours) -> Windowed {
     let Length::Known(size) = head.length() else {
         return Windowed::No;
     };
-    let mut values = request.fields_named("range");
-    let (Some(value), None) = (values.next(), values.next()) else {
-        return Windowed::Whole;
-    };
-    if request.method() != "GET" || !validators.range_holds(request) {
-        return Windowed::Whole;
-    }
-    match ranges::select(value, size) {
+    match selection(request, &validators, size) {
         Selection::Whole => Windowed::Whole,
         Selection::Unsatisfiable => Windowed::Unsatisfiable(size),
         Selection::Ranges(ranges) => match ranges.as_slice() {

@@ -166,6 +166,35 @@ mod tests {
     }
 
     #[test]
+    fn a_shared_body_goes_with_the_head_and_only_its_run() {
+        let (ours, mut client) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let memory: &'static Memory = Box::leak(Box::new(Memory::new(0)));
+        let stats: &'static Stats = Box::leak(Box::new(Stats::new(Instant::now())));
+        let notes = Arc::new(Notes::new(Box::new(|| {})));
+        let sink = Sink::new(
+            ours.into(),
+            Key { slot: 0, serial: 1 },
+            notes,
+            memory,
+            stats,
+        );
+        sink.begin(Turn::Worker, false, false, false);
+        let shared = |from, len| Part::Shared {
+            bytes: b"0123456789".as_slice().into(),
+            from,
+            len,
+        };
+        let mut reply = Reply::bytes(206, b"head:".to_vec(), Vec::new(), true);
+        reply.body = vec![shared(2, 3), Part::Bytes(b"+".to_vec()), shared(9, 1)];
+        assert!(matches!(sink.reply(&reply), Flushed::Empty(_)));
+        drop(sink);
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut client, &mut text).unwrap();
+        assert_eq!(text, "head:234+9");
+    }
+
+    #[test]
     fn a_client_that_has_all_may_leave_before_the_exchange_ends() {
         let ended = told(true);
         assert_eq!((ended.sent, ended.complete), (8, true));

@@ -63,7 +63,7 @@ impl Filling {
     /// It will not be complete, or can not be kept.
     pub fn fail(mut self) {
         self.asking.zone.fill_failed();
-        self.asking.end(Verdict::Failed);
+        self.asking.end(Verdict::Abandoned);
     }
 }
 
@@ -247,7 +247,7 @@ impl Script<'_> {
             return None;
         }
         log::warn!("{}: a stale response is sent instead", self.prefix(None));
-        self.end_asking(Verdict::Failed);
+        self.end_asking(Verdict::Abandoned);
         Some(self.serve(&entry, CacheStatus::Stale, scgi, desk))
     }
 
@@ -261,7 +261,7 @@ impl Script<'_> {
         {
             asking.zone.remember(ticket, status, time, Instant::now());
         }
-        self.end_asking(Verdict::Failed);
+        self.end_asking(Verdict::Abandoned);
     }
 
     pub(super) fn end_asking(&mut self, verdict: Verdict) {

@@ -17,7 +17,7 @@ use crate::respond::cache_status::{Forwarded, push_forwarded};
 use crate::respond::cookie;
 use crate::respond::course::Target;
 use crate::respond::files::{self, Found, Place};
-use crate::respond::head::{self, Ask, Extras, is_bodyless, push_field, translate};
+use crate::respond::head::{self, Ask, Extras, translate};
 use crate::respond::local::{added_lines, quantity};
 use crate::respond::outcome::{Outcome, carry, decide};
 use crate::respond::ranges;
@@ -202,21 +202,7 @@ impl Script<'_> {
     fn lines(&self, head: &Head, status: u16) -> Vec<u8> {
         let course = &self.exchange.course;
         let mut lines = Vec::new();
-        for line in course.carried.lines.split_inclusive(|&b| b == b'\n') {
-            let name = line.split(|&b| b == b':').next().unwrap_or_default();
-            let repeats = name.eq_ignore_ascii_case(b"set-cookie");
-            let has = |(n, _): (&[u8], &[u8])| n.eq_ignore_ascii_case(name);
-            if repeats || !head.fields().any(has) {
-                lines.extend_from_slice(line);
-            }
-        }
-        // A response that says none has the type of the one that led to it (S14).
-        if let Some(value) = &course.carried.content_type
-            && head.field("content-type").is_none()
-            && !is_bodyless(status)
-        {
-            push_field(b"Content-Type", value, &mut lines);
-        }
+        course.carried.put_beside(head, status, &mut lines);
         let added = &course.content().add_headers;
         if !added.is_empty() {
             self.with_facts(status, |facts| {
@@ -249,9 +235,6 @@ impl Script<'_> {
             keep_alive: self.keep_alive(),
             date: date.as_str(),
         };
-        if self.shared.keeps_tries {
-            self.head = Some(head.clone());
-        }
         let status = match windowed {
             Windowed::NotModified => Some(304),
             _ => self.exchange.course.status,
@@ -288,6 +271,9 @@ impl Script<'_> {
         desk: &mut Desk,
     ) -> Result<Then, Fault> {
         let scgi = plan.scgi;
+        if self.shared.keeps_tries {
+            self.head = Some(heard.head.clone());
+        }
         let filling = self.begin_fill(&heard.head, scgi);
         let shape = self.head(&heard.head, scgi, windowed, desk);
         let store = match filling {

@@ -101,8 +101,10 @@ fn a_read_only_disk_does_not_disturb_the_client() {
     assert!(cached.client().get("/kept").is(200).body == body);
     assert!(cached.client().get("/large").is(200).body == body);
     assert_eq!(cached.client().get("/large").field("x-cache"), Some("HIT"));
-    cached.stop();
+    // A directory that something is mounted on cannot be removed.
+    let dir = cached.stop();
     drop(mount);
+    drop(dir);
 }
 
 /// Bytes that the stored files take, in blocks (C85).

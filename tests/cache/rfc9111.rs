@@ -114,7 +114,9 @@ fn no_cache_is_stored_and_revalidated() {
     cached.get("/a").is("MISS", "the body");
     origin.says("/a", "Status: 304\r\nCache-Control: no-cache\r\n", "");
     for n in 2..4 {
-        cached.get("/a").is("REVALIDATED", "the body");
+        let got = cached.get("/a");
+        let seen = (got.status, got.cache.as_str(), got.body.as_str());
+        assert_eq!(seen, (200, "REVALIDATED", "the body"), "request {n}");
         assert_eq!(origin.asked("/a"), n);
         assert_eq!(origin.last("/a").get("HTTP_IF_NONE_MATCH"), "\"v1\"");
     }
@@ -200,7 +202,7 @@ fn a_targeted_field_goes_first() {
     for (path, targeted, general, stored) in [
         ("/0", yes, no, true),
         ("/1", no, yes, false),
-        ("/2", "max-age=many", yes, true),
+        ("/2", "max-age=\"100", yes, true),
     ] {
         let fields = format!("CDN-Cache-Control: {targeted}\r\nCache-Control: {general}\r\n");
         origin.says(path, &fields, "{n}");

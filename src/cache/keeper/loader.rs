@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::walk::{Item, Walk};
 use crate::cache::zone::Zone;
-use crate::cache::{disk, format, temp};
+use crate::cache::{disk, format, key, temp};
 
 /// One walk through all files, by name and size only. It begins at once; until it is over, a request for what the index lacks
 /// tries the disk.
@@ -42,6 +42,8 @@ impl Loader {
             Some(Item::Other) => {}
             // What is so short is none of any version of the format, or was cut by a loss of power.
             Some(Item::Entry(hash, size)) if size < format::PREFIX as u64 => {
+                let path = key::file_path(settings, &hash);
+                log::error!("cache file {}: cut short; removed", path.display());
                 disk::remove(self.zone, &hash);
             }
             Some(Item::Entry(hash, size)) => {

@@ -11,8 +11,6 @@ use crate::cache::key::Hash;
 
 /// How long after a response that could not be stored the requests for its key do not wait for each other.
 const OPEN: Duration = Duration::from_secs(30);
-/// The same after a failure: everybody has waited long enough, and the next may go better.
-const OPEN_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// Bytes of the zone for each entry that may wait to be written: places in the queue are not counted as memory.
 const SIZE_FOR_ONE_UNSAVED: usize = 512;
@@ -57,14 +55,12 @@ pub enum Leased {
 /// How a fill ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// No word of it: whoever waits takes over.
+    /// No word of it, or there was no response: whoever waits takes over.
     Abandoned,
     /// The entry is there, or is good again.
     Stored,
     /// The response was not one to be stored.
     Unstorable,
-    /// There was none.
-    Failed,
 }
 
 /// The right to store something under a key, and with `lease` the duty to let those who wait know how it ends. Whoever drops it
@@ -75,7 +71,7 @@ pub struct Ticket {
     pub hash: Hash,
     /// The key's version when the request began.
     pub version: u32,
-    lease: Option<u64>,
+    pub(super) lease: Option<u64>,
     /// It keeps its node in the index. If not, there was none when it was given, and nothing can be stored.
     pins: bool,
     verdict: Verdict,
@@ -288,11 +284,6 @@ impl State {
 }
 
 impl Ticket {
-    /// Others wait for how it ends.
-    pub fn is_leased(&self) -> bool {
-        self.lease.is_some()
-    }
-
     /// Ends with a word on how it went.
     pub fn end(mut self, verdict: Verdict) {
         self.verdict = verdict;
@@ -312,7 +303,6 @@ impl Drop for Ticket {
         let open = match self.verdict {
             Verdict::Abandoned | Verdict::Stored => None,
             Verdict::Unstorable => Some(zone.until(now, OPEN)),
-            Verdict::Failed => Some(zone.until(now, OPEN_AFTER_FAILURE)),
         };
         let mut state = zone.lock();
         if self.pins {

@@ -60,11 +60,6 @@ impl Zone {
         self.lock().loading = false;
     }
 
-    /// Whether the index may lack files.
-    pub fn is_loading(&self) -> bool {
-        self.lock().loading
-    }
-
     /// Saver: the next entry that has waited since before `before` to be written. It is written and then [`Zone::saved`], or
     /// else [`Zone::save_failed`].
     pub fn next_unsaved(&self, before: Instant) -> Option<Unsaved> {
@@ -199,10 +194,10 @@ impl Zone {
         state.index.get(hash).is_some_and(|node| node.is_on_disk())
     }
 
-    /// Keeper or worker, with the file lock: the file of a key is about to be removed.
+    /// Makes a test's file one that the index does not know.
+    #[cfg(test)]
     pub fn forget_file(&self, hash: &Hash) {
-        let mut state = self.lock();
-        state.index.set_size(hash, 0);
+        self.lock().index.set_size(hash, 0);
     }
 
     /// Front, when nothing has happened for a while: lets go of some memory and descriptors.

@@ -2,6 +2,8 @@
 //! for; what a colour says, a sign and a word say too.
 #![forbid(unsafe_code)]
 
+mod caches;
+
 use super::super::escape::Out;
 use super::amounts::{put_grouped, put_millis, put_size, put_time};
 use super::{Snapshot, state_name};
@@ -31,6 +33,7 @@ pub fn render(snapshot: &Snapshot<'_>, orders: bool, refresh: Option<u32>, nonce
     for group in snapshot.groups {
         put_group(&mut out, group, orders);
     }
+    caches::put_caches(&mut out, snapshot.zones);
     out.raw("<h2>Clients</h2>\n<div class=\"grid\">\n");
     put_connections(&mut out, snapshot);
     put_responses(&mut out, snapshot);

@@ -14,6 +14,8 @@
 //!   servers    [ { address text state backup weight max_conns running requests fails recent_fails last_error
 //!                  bytes { received sent } responses { 1xx … 5xx } time } ]
 //!   last_error { text seconds_ago }, or null
+//! caches       [ { name path loading entries held open_files filling waiting size { used max } memory { used max }
+//!                  results { hit revalidated stale updating miss expired bypass } fills failed_fills evictions purges } ]
 //! wait, time   { count sum_seconds buckets [ { up_to_seconds count } ] }
 //! ```
 //! A `max` of 0 means no limit. Sizes are in bytes. Buckets are not cumulative; the last one's bound is null.
@@ -22,6 +24,7 @@
 use super::super::escape::Out;
 use super::amounts::{put_bound, put_micros};
 use super::{Snapshot, state_name};
+use crate::cache::view::ZoneView;
 use crate::upstream::view::{BUCKETS, GroupView, ServerView};
 
 /// Renders the whole of it, on one line.
@@ -51,6 +54,11 @@ pub fn render(snapshot: &Snapshot<'_>) -> Vec<u8> {
         out.raw(if at > 0 { ",{" } else { "{" });
         put_group(&mut out, group);
     }
+    out.raw("]").key(b"caches").raw("[");
+    for (at, zone) in s.zones.iter().enumerate() {
+        out.raw(if at > 0 { ",{" } else { "{" });
+        put_zone(&mut out, zone);
+    }
     out.raw("]}\n");
     out.0
 }
@@ -74,6 +82,36 @@ fn put_work(out: &mut Out, s: &Snapshot<'_>) {
     count(out, "spare", s.spare_files);
     number(out, "spills", s.totals.spills);
     number(out, "spilled_bytes", s.totals.spilled);
+    out.raw("}");
+}
+
+fn put_zone(out: &mut Out, zone: &ZoneView) {
+    text(out, "name", &zone.name);
+    text(out, "path", &zone.path);
+    out.key(b"loading").raw(boolean(zone.loading));
+    number(out, "entries", zone.entries);
+    number(out, "held", zone.held);
+    number(out, "open_files", zone.open_files);
+    number(out, "filling", zone.filling);
+    number(out, "waiting", zone.waiters);
+    open(out, "size");
+    number(out, "used", zone.size);
+    number(out, "max", zone.max_size.unwrap_or(0));
+    out.raw("}");
+    open(out, "memory");
+    number(out, "used", zone.memory_used);
+    number(out, "max", zone.memory_limit);
+    out.raw("}");
+    let counts = &zone.counts;
+    open(out, "results");
+    for (result, n) in counts.results() {
+        number(out, result, n);
+    }
+    out.raw("}");
+    number(out, "fills", counts.fills);
+    number(out, "failed_fills", counts.fills_failed);
+    number(out, "evictions", counts.evictions);
+    number(out, "purges", counts.purges);
     out.raw("}");
 }
 

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use super::escape::Out;
 use super::stats::Totals;
+use crate::cache::view::ZoneView;
 use crate::http::fields::{list, trim};
 use crate::http::request::Request;
 use crate::upstream::view::{GroupView, Order, State};
@@ -51,6 +52,8 @@ pub struct Snapshot<'a> {
     /// Temp files that wait for their next use.
     pub spare_files: usize,
     pub groups: &'a [GroupView],
+    /// The zones of the cache.
+    pub zones: &'a [ZoneView],
 }
 
 /// Client connections by what they do.

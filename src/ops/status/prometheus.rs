@@ -2,6 +2,8 @@
 //! in bytes; `_total` grows only. A limit of 0 means that there is none.
 #![forbid(unsafe_code)]
 
+mod caches;
+
 use super::super::escape::Out;
 use super::amounts::{put_bound, put_micros};
 use super::{Snapshot, state_name};
@@ -26,6 +28,7 @@ pub fn render(snapshot: &Snapshot<'_>) -> Vec<u8> {
     put_traffic(&mut out, snapshot);
     put_work(&mut out, snapshot);
     put_servers(&mut out, &servers(snapshot));
+    caches::put_caches(&mut out, snapshot.zones);
     out.0
 }
 
@@ -252,18 +255,18 @@ fn put_servers(out: &mut Out, servers: &[Named<'_>]) {
     );
 }
 
-/// A family with samples of each server; nothing where there is no server.
-fn each(
+/// A family with samples of each server or zone; nothing where there is none.
+fn each<T>(
     out: &mut Out,
-    servers: &[Named<'_>],
+    named: &[T],
     name: &str,
     kind: &str,
     help: &str,
-    put: impl Fn(&mut Out, &Named<'_>),
+    put: impl Fn(&mut Out, &T),
 ) {
-    if !servers.is_empty() {
+    if !named.is_empty() {
         family(out, name, kind, help);
-        servers.iter().for_each(|server| put(out, server));
+        named.iter().for_each(|one| put(out, one));
     }
 }
 

@@ -5,6 +5,8 @@
 
 mod charset;
 
+use std::borrow::Cow;
+
 use crate::config::Scgi;
 use crate::http::status;
 use crate::scgi::decimal;
@@ -200,7 +202,7 @@ pub fn is_single(name: &[u8]) -> bool {
 }
 
 /// Whether `lines` say such a field.
-fn is_said(name: &[u8], lines: &[u8]) -> bool {
+pub(super) fn is_said(name: &[u8], lines: &[u8]) -> bool {
     !lines.is_empty()
         && is_single(name)
         && lines
@@ -344,6 +346,20 @@ fn write_server_and_date(
     }
 }
 
+/// The Content-Type that [`translate`] gives a response: it may be hidden, and have another charset (R46).
+pub fn content_type<'a>(head: &'a Head, settings: &Scgi) -> Option<Cow<'a, [u8]>> {
+    let value = head.known_field(Known::ContentType)?;
+    if is_hidden(&settings.hidden, b"content-type") {
+        return None;
+    }
+    let Some(charset) = Wishes::read(head, settings).charset else {
+        return Some(Cow::Borrowed(value));
+    };
+    let mut out = Vec::with_capacity(value.len() + charset.len() + 16);
+    charset::replace(value, charset, &mut out);
+    Some(Cow::Owned(out))
+}
+
 /// One field of the application, unless it is written anew, hidden, or about content that this status does not have.
 fn write_field(
     status: u16,
@@ -407,4 +423,4 @@ pub(super) fn is_hidden(hidden: &[String], name: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

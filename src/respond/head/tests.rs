@@ -32,7 +32,7 @@ const LAST: Ask<'static> = Ask {
 };
 
 /// The six of R23.
-const HIDDEN: [&str; 6] = [
+pub const HIDDEN: [&str; 6] = [
     "status",
     "x-accel-buffering",
     "x-accel-charset",
@@ -41,7 +41,7 @@ const HIDDEN: [&str; 6] = [
     "x-accel-redirect",
 ];
 
-fn settings(hidden: &[&str]) -> Scgi {
+pub fn settings(hidden: &[&str]) -> Scgi {
     let mut hidden: Vec<String> = hidden.iter().map(|name| name.to_string()).collect();
     hidden.sort_unstable();
     Scgi {

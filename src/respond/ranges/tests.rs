@@ -118,7 +118,7 @@ fn content_range_and_parts_are_as_they_stand_on_the_wire() {
     assert_eq!(content_range(Some(range), 10), b"bytes 2-4/10");
     assert_eq!(content_range(None, 10), b"bytes */10");
     assert_eq!(
-        part_head("B", b"text/plain", range, 10),
+        part_head("B", Some(b"text/plain"), range, 10),
         b"\r\n--B\r\nContent-Type: text/plain\r\nContent-Range: bytes 2-4/10\r\n\r\n"
     );
     assert_eq!(parts_end("B"), b"\r\n--B--\r\n");

@@ -22,15 +22,15 @@ const GET: Ask<'static> = Ask {
 
 /// A response, taken apart.
 #[derive(Debug, Default, PartialEq)]
-struct Seen {
-    status: u16,
-    fields: Vec<(String, String)>,
-    body: Vec<u8>,
-    announced: Option<u64>,
+pub struct Seen {
+    pub status: u16,
+    pub fields: Vec<(String, String)>,
+    pub body: Vec<u8>,
+    pub announced: Option<u64>,
 }
 
 impl Seen {
-    fn field(&self, name: &str) -> Option<&str> {
+    pub fn field(&self, name: &str) -> Option<&str> {
         let mut all = self.fields.iter().filter(|(n, _)| n == name);
         let value = all.next().map(|(_, v)| v.as_str());
         assert!(all.next().is_none(), "{name} twice: {:?}", self.fields);
@@ -54,7 +54,7 @@ fn open(content: &[u8], media: Option<&'static str>) -> OpenFile {
     }
 }
 
-fn request(method: &str, fields: &str) -> Request {
+pub fn request(method: &str, fields: &str) -> Request {
     let fields: String = fields
         .split('|')
         .map(str::trim)
@@ -69,7 +69,7 @@ fn request(method: &str, fields: &str) -> Request {
     Request::parse(head.as_bytes(), &limits).expect("a request")
 }
 
-fn seen(reply: Reply) -> Seen {
+pub fn seen(reply: Reply) -> Seen {
     let mut room = [httparse::EMPTY_HEADER; 32];
     let mut head = httparse::Response::new(&mut room);
     let parsed = head.parse(&reply.head).expect("a head");
@@ -305,6 +305,19 @@ fn the_type_is_the_applications_or_the_names_or_the_default() {
         panic!("a reply");
     };
     assert_eq!(seen_type(reply), "application/x-default");
+}
+
+#[test]
+fn a_type_that_lines_give_is_not_the_type_of_several_ranges() {
+    let typed: Change = |manner| Manner {
+        extra: b"Content-Type: text/x-added\r\n",
+        ..manner
+    };
+    let seen = ask_with("GET", "Range: bytes=0-0,2-2", typed).expect("a reply");
+    assert_eq!((seen.status, seen.body.as_slice()), (200, TEXT));
+    let seen = ask_with("GET", "Range: bytes=2-3", typed).expect("a reply");
+    assert_eq!((seen.status, seen.body.as_slice()), (206, &b"23"[..]));
+    assert_eq!(seen.field("content-type"), Some("text/x-added"));
 }
 
 fn seen_type(reply: Reply) -> String {

@@ -67,8 +67,8 @@ fn unchanged(entry: &Entry, times: Times) -> Storable {
     }
 }
 
-/// Whether a 304 is about this stored response: its strong validator is the same, else its weak ones are. One without any is
-/// about a response that has no ETag: a 304 has to repeat that, but not Last-Modified (RFC 9110 15.4.5).
+/// Whether a 304 is about this stored response: its strong validator is the same, else its weak ones are, or it has none. A 304
+/// has to repeat an ETag (RFC 9110 15.4.5), but many applications do not.
 fn is_about(entry: &Entry, head: &Head) -> bool {
     let of = |head, which| field(head, which);
     let etag = of(&entry.head, Known::ETag);
@@ -82,7 +82,8 @@ fn is_about(entry: &Entry, head: &Head) -> bool {
         (Some(new), None) if !is_weak(new) => false,
         (Some(_), None) => is_modified_the_same(),
         (None, _) if of(head, Known::LastModified).is_some() => is_modified_the_same(),
-        (None, old) => old.is_none(),
+        // The application was asked about this response alone, and can mean no other.
+        (None, _) => true,
     }
 }
 

@@ -79,7 +79,7 @@ impl Worker {
         }
         let verdict = match self.random.below(10) {
             0 => Verdict::Abandoned,
-            1 => Verdict::Failed,
+            1 => Verdict::Abandoned,
             2 => {
                 let _lock = self.zone.file_lock(&hash(n));
                 if self.zone.is_current(&hash(n), ticket.version) {

@@ -4,8 +4,10 @@ mod asking;
 mod render;
 
 use std::cell::RefCell;
+use std::sync::LazyLock;
 
 use super::*;
+use crate::cache::view::ZoneCounts;
 use crate::http::request::Limits;
 use crate::upstream::view::{BUCKETS, ServerView};
 
@@ -78,6 +80,44 @@ fn groups() -> Vec<GroupView> {
     ]
 }
 
+/// Zones in which everything occurs.
+static ZONES: LazyLock<Vec<ZoneView>> = LazyLock::new(|| {
+    let busy = ZoneView {
+        name: "app".into(),
+        path: "/var/cache/app".into(),
+        entries: 12_345,
+        size: 5_000_000_000,
+        max_size: Some(10 << 30),
+        memory_used: 1_300_000,
+        memory_limit: 10 << 20,
+        held: 678,
+        open_files: 90,
+        loading: false,
+        waiters: 3,
+        filling: 2,
+        counts: ZoneCounts {
+            miss: 1000,
+            bypass: 40,
+            expired: 60,
+            stale: 5,
+            updating: 6,
+            revalidated: 7,
+            hit: 8_882,
+            fills: 1010,
+            fills_failed: 8,
+            evictions: 9,
+            purges: 10,
+        },
+    };
+    let nasty = ZoneView {
+        name: NASTY.into(),
+        path: NASTY.into(),
+        loading: true,
+        ..ZoneView::default()
+    };
+    vec![busy, nasty]
+});
+
 fn snapshot(groups: &[GroupView]) -> Snapshot<'_> {
     Snapshot {
         version: "0.1.0",
@@ -115,6 +155,7 @@ fn snapshot(groups: &[GroupView]) -> Snapshot<'_> {
         max_memory: 64 << 20,
         spare_files: 1,
         groups,
+        zones: &ZONES,
     }
 }
 

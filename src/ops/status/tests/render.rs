@@ -35,11 +35,24 @@ fn json_is_well_formed_and_has_its_names() {
          \"sum_seconds\":123.456,",
         "\"last_error\":{\"text\":\"connect: Connection refused\",\"seconds_ago\":95}",
         "{\"name\":\"<b>\\\"'&\\\\\\n\",\"implicit\":true,",
-        "{\"name\":\"empty\",\"implicit\":false,\"balance\":\"round_robin\",\"servers\":[]}]}",
+        "{\"name\":\"empty\",\"implicit\":false,\"balance\":\"round_robin\",\"servers\":[]}],\"caches\":[",
+        "\"caches\":[{\"name\":\"app\",\"path\":\"/var/cache/app\",\"loading\":false,\"entries\":12345,\"held\":678,\
+         \"open_files\":90,\"filling\":2,\"waiting\":3,\"size\":{\"used\":5000000000,\"max\":10737418240},\
+         \"memory\":{\"used\":1300000,\"max\":10485760},\"results\":{\"hit\":8882,\"revalidated\":7,\"stale\":5,\
+         \"updating\":6,\"miss\":1000,\"expired\":60,\"bypass\":40},\"fills\":1010,\"failed_fills\":8,\"evictions\":9,\
+         \"purges\":10},",
+        "\"loading\":true,\"entries\":0,",
+        "\"evictions\":0,\"purges\":0}]}",
     ] {
         assert!(json.contains(part), "{part}\nis not in\n{json}");
     }
-    assert_eq!(after_json(&text(json::render(&snapshot(&[])))), Ok("\n"));
+    let bare = Snapshot {
+        zones: &[],
+        ..snapshot(&[])
+    };
+    let json = text(json::render(&bare));
+    assert_eq!(after_json(&json), Ok("\n"));
+    assert!(json.ends_with(",\"groups\":[],\"caches\":[]}\n"), "{json}");
 }
 
 #[test]
@@ -49,8 +62,8 @@ fn the_page_escapes_what_comes_from_outside() {
     (snapshot.hostname, snapshot.version) = (NASTY, NASTY);
     let page = text(html::render(&snapshot, true, Some(7), "n0"));
     assert!(!page.contains("<b>") && !page.contains("\"'&"), "{page}");
-    // Title, headline, version; the group's headline and its form; name and error of a server.
-    assert_eq!(page.matches("&lt;b&gt;&quot;&#39;&amp;\\").count(), 7);
+    // Title, headline, version; the group's headline and its form; name and error of a server; name and path of a zone.
+    assert_eq!(page.matches("&lt;b&gt;&quot;&#39;&amp;\\").count(), 9);
     assert!(!text(html::refusal(NASTY, "n0")).contains("<b>"));
 }
 
@@ -163,6 +176,39 @@ fn the_headline_says_how_many_servers_are_in_use() {
 }
 
 #[test]
+fn a_zone_shows_sizes_for_people_and_how_much_it_saves() {
+    let page = text(html::render(&snapshot(&[]), false, None, "n0"));
+    let (busy, nasty) = page.split_once("&lt;b&gt;").expect("both zones");
+    for part in [
+        "<h2>Caches</h2>",
+        "<h3>app</h3></div>\n<p class=\"sub\"><code>/var/cache/app</code></p>",
+        "<dt>Responses</dt><dd>12,345</dd>",
+        "<dt>On the disk</dt><dd>4.6 GiB <small>of 10 GiB</small></dd>",
+        "<dt>Memory</dt><dd>1.2 MiB <small>of 10 MiB</small></dd>",
+        "<dt>From the cache</dt><dd>89 %</dd>",
+        "<th scope=\"row\">Hits<td>8,882\n",
+        "<th scope=\"row\">Passed by<td>40\n",
+        "<th scope=\"row\">Purged<td>10\n",
+    ] {
+        assert!(busy.contains(part), "{part}\nis not in\n{busy}");
+    }
+    assert!(!busy.contains(" loading</span>"));
+    for part in [
+        "<span class=\"state starting\"><span aria-hidden=\"true\">\u{25b2}</span> loading</span>",
+        "<dt>On the disk</dt><dd>0 B</dd>",
+        "<dt>From the cache</dt><dd>no requests yet</dd>",
+    ] {
+        assert!(nasty.contains(part), "{part}\nis not in\n{nasty}");
+    }
+    let bare = Snapshot {
+        zones: &[],
+        ..snapshot(&[])
+    };
+    assert!(!text(html::render(&bare, false, None, "n0")).contains("Caches"));
+    assert!(!text(prometheus::render(&bare)).contains("scgate_cache"));
+}
+
+#[test]
 fn buttons_are_for_those_who_may_press_them() {
     let buttons = |state, orders| {
         let groups = [GroupView {
@@ -236,6 +282,12 @@ fn prometheus_text_has_each_family_once_and_each_sample_once() {
         format!("scgate_server_state{server},state=\"up\"}} 1"),
         format!("scgate_server_state{server},state=\"down\"}} 0"),
         format!("scgate_server_responses_total{server},class=\"2xx\"}} 12000"),
+        "scgate_cache_entries{zone=\"app\"} 12345".into(),
+        "scgate_cache_size_bytes{zone=\"app\"} 5000000000".into(),
+        "scgate_cache_size_max_bytes{zone=\"<b>\\\"'&\\\\\\n\"} 0".into(),
+        "scgate_cache_requests_total{zone=\"app\",result=\"hit\"} 8882".into(),
+        "scgate_cache_requests_total{zone=\"app\",result=\"bypass\"} 40".into(),
+        "scgate_cache_failed_fills_total{zone=\"app\"} 8".into(),
         "scgate_server_running{group=\"<b>\\\"'&\\\\\\n\",server=\"[2001:db8::1]:9000\",name=\"<b>\\\"'&\\\\\\n\"} 0".into(),
     ] {
         assert!(exposition.lines().any(|l| l == line), "{line}\nis not in\n{exposition}");
@@ -261,7 +313,9 @@ fn buckets_are_cumulative_and_in_seconds() {
     }
     expected.push("scgate_queue_wait_seconds_sum 31.234567".into());
     expected.push("scgate_queue_wait_seconds_count 16".into());
-    assert_eq!(lines[at.expect("the histogram")..], expected);
+    let found = lines.iter().skip(at.expect("the histogram"));
+    let found: Vec<&str> = found.take(expected.len()).copied().collect();
+    assert_eq!(found, expected);
 }
 
 #[test]
