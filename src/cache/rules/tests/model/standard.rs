@@ -191,7 +191,8 @@ pub fn freshen(settings: &Settings, asked: &Asked, kept: &Kept, newer: &Kept) ->
             None => modified.is_some() && modified == old.modified,
         },
         (None, Some(modified)) => old.modified == Some(modified),
-        (None, None) => old.etag.is_none(),
+        // By the letter nothing with an ETag is meant; but only this one was asked about.
+        (None, None) => true,
     };
     match is_about {
         true => renewed(settings, asked, kept, newer).unwrap_or(Fate::Same),
