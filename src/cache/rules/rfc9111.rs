@@ -37,13 +37,14 @@ pub fn only_if_cached(book: &Book<'_>, request: &Request) -> bool {
 
 /// RFC 9111 4: fresh, or stale and allowed to be, and nobody wants it validated.
 pub fn reuse(book: &Book<'_>, meta: &Meta, request: &Request, now: u64) -> Reuse {
+    let now = now.max(meta.received); // a clock that was set back makes nothing younger than it came
     let ask = |while_updating| Reuse::Expired { while_updating };
     let wanted = RequestDirectives::of(request);
     if meta.no_cache || wanted.no_cache || is_too_old(meta, wanted.max_age, now) {
         return ask(false);
     }
     let end = meta.fresh_until.saturating_add(1);
-    if is_fresh(meta, now) {
+    if now <= meta.fresh_until {
         return match wanted.min_fresh {
             Some(seconds) if end.saturating_sub(now) < u64::from(seconds) => ask(false),
             _ => Reuse::Fresh,
@@ -87,6 +88,7 @@ pub fn stale_on(
         ),
     };
     let by_request = wanted.stale_if_error.unwrap_or(0);
+    let now = now.max(meta.received);
     let window = meta.stale_error.max(by_request);
     is_listed || (is_failure && is_in_window(meta, window, now))
 }
@@ -120,11 +122,6 @@ pub fn converts_head(_: &Book<'_>) -> bool {
 fn has_body(request: &Request) -> bool {
     let is_framed = !matches!(request.framing(), Framing::None | Framing::Length(0));
     is_framed && !request.is_bodyless()
-}
-
-/// RFC 9111 4.2. A clock that has been set back makes nothing fresh that was stale from the start.
-fn is_fresh(meta: &Meta, now: u64) -> bool {
-    now.max(meta.received) <= meta.fresh_until
 }
 
 /// RFC 9111 5.2.1.1. Ages are counted in whole seconds, so none is really 0: `max-age=0` wants a validation.

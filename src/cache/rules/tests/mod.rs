@@ -1,4 +1,4 @@
-//! What the tables of both books are written in.
+//! What the tables of both books are written in, and a model that each is held to.
 //!
 //! Settings are words: `200=60`, `any=60` and `valid=60` (without codes) are `--cache-valid` in order, `ignore=NAME`,
 //! `use=CONDITION`, `targeted=FIELD`, `post`, `rfc9111` for that book. In heads `<60>` is the date sixty seconds from now, ` ~ `
@@ -15,6 +15,8 @@ use crate::http::date::HttpDate;
 use crate::http::request::{Limits, Request};
 use crate::scgi::response::{Head, Parsed, parse};
 use crate::template::Template;
+
+mod model;
 
 /// The present.
 pub const NOW: u64 = 1_000_000_000;
