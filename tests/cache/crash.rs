@@ -68,7 +68,12 @@ fn what_a_killed_gateway_leaves_is_right_or_not_there() {
             assert!(response.body == *right, "a wrong body for key {n}");
             hits += usize::from(response.field("x-cache") == Some("HIT"));
         }
-        assert!(hits > 0 || found == 0, "{found} files and no hit");
+        // Where not all have room at once, asking for one after the other may find each removed for the one before.
+        let has_room = !zone.contains("max_size");
+        assert!(
+            hits > 0 || found == 0 || !has_room,
+            "{found} files and no hit"
+        );
         cached.stop();
     }
 }
