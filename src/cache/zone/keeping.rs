@@ -23,7 +23,7 @@ pub struct Unsaved {
 impl Zone {
     /// Keeper: waits until there is something to do, or for this time. Spurious returns do no harm.
     pub fn rest(&self, time: Duration) {
-        let state = self.lock();
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let quiet = |state: &mut State| !state.rung;
         let result = self.work.wait_timeout_while(state, time, quiet);
         let (mut state, _) = result.unwrap_or_else(PoisonError::into_inner);
@@ -132,7 +132,10 @@ impl Zone {
             };
             let mut gone = Vec::new();
             while gone.len() < EVICTED_AT_ONCE && !fits(&state) {
-                let Some(removed) = state.index.evict() else {
+                // What can not fit whatever goes must not take the place of others first.
+                let may_fit = state.reserved.saturating_add(bytes) <= max;
+                let removed = may_fit.then(|| state.index.evict()).flatten();
+                let Some(removed) = removed else {
                     // What was evicted is gone all the same.
                     for hash in files {
                         self.remove_later(&mut state, hash);

@@ -159,9 +159,13 @@ fn room_is_reserved_before_it_is_written() {
     zone.unreserve(4096);
     assert_eq!(zone.reserve(2 * 4096), Some(Vec::new()));
     assert_eq!(zone.view().counts.evictions, 1);
-    // More than there can be: what had to go for that is gone all the same.
-    let kept = ticket(zone, 2);
+    // More than there can be takes nobody's place.
     assert_eq!(zone.reserve(u64::MAX), None);
+    assert_eq!(zone.reserve(3 * 4096 + 1), None);
+    assert_eq!((zone.take_removals(), zone.view().entries), (vec![], 3));
+    // More than there is: what had to go for that is gone all the same.
+    let kept = ticket(zone, 2);
+    assert_eq!(zone.reserve(3 * 4096), None);
     assert_eq!(zone.take_removals(), [hash(3), hash(4)]);
     drop(kept);
     zone.unreserve(u64::MAX);
