@@ -196,6 +196,7 @@ impl Zone {
         size: u64,
     ) -> Option<Arc<Entry>> {
         let mut state = self.lock();
+        self.drop_purged(&mut state, hash);
         // What is on the disk may be of a time when the clock was ahead; a purge from now on is later all the same.
         state.stamp = state.stamp.max(entry.stamp);
         let node = state.index.get(hash)?;
