@@ -82,6 +82,8 @@ pub struct Index {
     held_bytes: usize,
     limit: usize,
     units: u64,
+    /// What was let go of, for whoever has the lock to drop after it.
+    released: Vec<Arc<Entry>>,
 }
 
 /// What was taken out of the index.
@@ -109,6 +111,7 @@ impl Index {
             held_bytes: 0,
             limit,
             units: 0,
+            released: Vec::new(),
         }
     }
 
@@ -286,8 +289,8 @@ impl Index {
         }
     }
 
-    /// Takes out the node that was least used and that nobody is about to store something in. Nodes in use are moved to the
-    /// front meanwhile (C91), but not for ever.
+    /// Takes out the node that was least used and is not in use: nobody is about to store something in it, and what it holds is on
+    /// the disk. Nodes in use are moved to the front meanwhile (C91), but not for ever.
     pub fn evict(&mut self) -> Option<Removed> {
         self.evict_unused(u32::MAX)
     }
@@ -300,7 +303,7 @@ impl Index {
             if node.seen >= before {
                 return None;
             }
-            if node.pins == 0 {
+            if node.pins == 0 && !node.dirty {
                 let hash = node.hash;
                 return self.remove(&hash);
             }

@@ -135,9 +135,8 @@ impl Question<'_> {
             Known::Held(entry) => Some(Arc::clone(entry)),
             Known::File => self.open(&hash, visit.version),
         };
-        let is_ours = |entry: &Arc<Entry>| {
-            *entry.key == *self.key && !self.zone.is_purged(&entry.key, entry.stamp)
-        };
+        // Whether it was purged the zone knows better: by now the rule may be over.
+        let is_ours = |entry: &Arc<Entry>| *entry.key == *self.key;
         Some(Place {
             hash,
             visit,

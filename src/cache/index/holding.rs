@@ -85,6 +85,13 @@ impl Index {
         self.open_files -= usize::from(matches!(entry.body, Body::File(..)));
         self.held_bytes -= weight(&entry);
         self.unlink(list(&entry), at);
+        self.released.push(entry);
+    }
+
+    /// What has been let go of since this was asked last. To be dropped without a lock: with its last descriptor a file that has no
+    /// name any more goes from the disk, which takes the longer the more of it there is.
+    pub fn take_released(&mut self) -> Vec<Arc<Entry>> {
+        std::mem::take(&mut self.released)
     }
 
     /// Lets go of the entry held that was least used and is on the disk. False: there is none, or none near the end.

@@ -256,6 +256,12 @@ fn what_is_held_only_there_is_not_let_go_of() {
     assert!(held(&index, 3) && !held(&index, 4), "by last use");
     index.trim();
     assert_eq!(index.held().0, 3);
+    // Nor for new keys, or for room on the disk.
+    while index.evict().is_some() {}
+    for n in 100..1000 {
+        index.touch(&hash(n), n, &mut Vec::new());
+    }
+    assert!((0..3).all(|n| held(&index, n)), "not on the disk yet");
     assert!(index.memory() <= SMALL);
     model::check(&index);
 }
@@ -272,10 +278,12 @@ fn so_many_files_are_kept_open_and_what_is_held_with_its_body_stays() {
         assert!(index.hold(&hash(n), &file_entry(&file), false));
     }
     assert_eq!(index.held(), (100 + OPEN_FILES, OPEN_FILES));
+    assert_eq!(index.take_released().len(), 1900 - OPEN_FILES);
     assert_eq!(Arc::strong_count(&file), 1 + OPEN_FILES);
     assert!(index.get(&hash(1999)).unwrap().held().is_some());
     model::check(&index);
     while index.drop_held() {}
+    assert_eq!(index.take_released().len(), 100 + OPEN_FILES);
     assert_eq!((index.held(), Arc::strong_count(&file)), ((0, 0), 1));
 }
 

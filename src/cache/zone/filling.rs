@@ -215,6 +215,7 @@ impl Zone {
     /// An entry that was validated goes on with other fields and times. What is on the disk is its old head, or, where
     /// `size` says so, already the new one. False: it is not held, for it was purged, or for want of room.
     pub fn renewed(&self, ticket: &Ticket, entry: &Arc<Entry>, size: Option<u64>) -> bool {
+        let now = Instant::now();
         let mut state = self.lock();
         if !state.may_store(ticket, entry) {
             return false;
@@ -226,8 +227,9 @@ impl Zone {
             state.index.set_size(&ticket.hash, size);
         }
         let is_held = state.index.hold(&ticket.hash, entry, dirty);
+        state.is_good(&ticket.hash);
         if is_held && dirty {
-            self.save_later(&mut state, &ticket.hash, Instant::now());
+            self.save_later(&mut state, &ticket.hash, now);
         }
         is_held
     }
@@ -276,6 +278,11 @@ impl State {
 
     fn stored(&mut self, hash: &Hash) {
         self.counts.fills += 1;
+        self.is_good(hash);
+    }
+
+    /// What is found under a key is good: no error is remembered in its place, and who asks for it waits for whoever fills it.
+    fn is_good(&mut self, hash: &Hash) {
         if let Some(node) = self.index.get_mut(hash) {
             node.error = 0;
             node.open_until = 0;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{State, Zone};
 use crate::cache::Entry;
-use crate::cache::index::Removed;
+use crate::cache::index::{Node, Removed};
 use crate::cache::key::Hash;
 use crate::cache::view::ZoneView;
 
@@ -23,7 +23,7 @@ pub struct Unsaved {
 impl Zone {
     /// Keeper: waits until there is something to do, or for this time. Spurious returns do no harm.
     pub fn rest(&self, time: Duration) {
-        let state = self.lock();
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let quiet = |state: &mut State| !state.rung;
         let result = self.work.wait_timeout_while(state, time, quiet);
         let (mut state, _) = result.unwrap_or_else(PoisonError::into_inner);
@@ -91,23 +91,32 @@ impl Zone {
 
     /// Saver, with the file lock: whether the entry is still the one to be written.
     pub fn is_unsaved(&self, unsaved: &Unsaved) -> bool {
-        let state = self.lock();
-        let is_it = |held: &Arc<Entry>| Arc::ptr_eq(held, &unsaved.entry);
-        state.index.get(&unsaved.hash).is_some_and(|node| {
-            node.version() == unsaved.version && node.is_dirty() && node.held().is_some_and(is_it)
-        })
+        self.lock().is_unsaved(unsaved)
     }
 
-    /// Saver, with the file lock: its file has its name now, and this size.
+    /// Saver, with the file lock: its file has its name now, and this size. What has come in its place since the saver looked is
+    /// still to be written.
     pub fn saved(&self, unsaved: &Unsaved, size: u64) {
         let mut state = self.lock();
         state.index.set_size(&unsaved.hash, size);
-        state.index.clean(&unsaved.hash);
+        if state.is_unsaved(unsaved) {
+            state.index.clean(&unsaved.hash);
+        }
     }
 
-    /// Saver: it could not be written. It is held on as if it were on the disk, and gone when it is let go of.
+    /// Saver: it could not be written. It is held on as if it were on the disk, and gone when it is let go of; so is the file of an
+    /// older one, which must not come back then.
     pub fn save_failed(&self, unsaved: &Unsaved) {
-        self.lock().index.clean(&unsaved.hash);
+        let mut state = self.lock();
+        if !state.is_unsaved(unsaved) {
+            return;
+        }
+        state.index.clean(&unsaved.hash);
+        let node = state.index.get(&unsaved.hash);
+        if node.is_some_and(Node::is_on_disk) {
+            state.index.set_size(&unsaved.hash, 0);
+            self.remove_later(&mut state, unsaved.hash);
+        }
     }
 
     /// Any thread but the front: room on the disk for this many bytes (Z53). Gives the keys whose files the caller has to remove
@@ -123,7 +132,10 @@ impl Zone {
             };
             let mut gone = Vec::new();
             while gone.len() < EVICTED_AT_ONCE && !fits(&state) {
-                let Some(removed) = state.index.evict() else {
+                // What can not fit whatever goes must not take the place of others first.
+                let may_fit = state.reserved.saturating_add(bytes) <= max;
+                let removed = may_fit.then(|| state.index.evict()).flatten();
+                let Some(removed) = removed else {
                     // What was evicted is gone all the same.
                     for hash in files {
                         self.remove_later(&mut state, hash);
@@ -224,6 +236,15 @@ impl Zone {
             filling: state.leases.len() as u64,
             counts: state.counts,
         }
+    }
+}
+
+impl State {
+    fn is_unsaved(&self, unsaved: &Unsaved) -> bool {
+        let is_it = |held: &Arc<Entry>| Arc::ptr_eq(held, &unsaved.entry);
+        self.index.get(&unsaved.hash).is_some_and(|node| {
+            node.version() == unsaved.version && node.is_dirty() && node.held().is_some_and(is_it)
+        })
     }
 }
 

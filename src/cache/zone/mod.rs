@@ -12,6 +12,7 @@ pub use filling::{Leased, Ticket, Verdict, Waiter};
 pub use keeping::Unsaved;
 
 use std::collections::{HashMap, VecDeque};
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -65,6 +66,12 @@ struct State {
     /// Something for the keeper came, or the program ends.
     rung: bool,
     counts: ZoneCounts,
+}
+
+/// The state, locked. What the index lets go of meanwhile is dropped after the lock, for that may close files.
+struct Locked<'a> {
+    state: MutexGuard<'a, State>,
+    released: Vec<Arc<Entry>>,
 }
 
 /// What is known of a key.
@@ -122,8 +129,11 @@ impl Zone {
         let _ = self.wake.set(wake);
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Locked<'_> {
+        Locked {
+            state: self.state.lock().unwrap_or_else(PoisonError::into_inner),
+            released: Vec::new(),
+        }
     }
 
     /// Seconds since the zone began.
@@ -186,6 +196,7 @@ impl Zone {
         size: u64,
     ) -> Option<Arc<Entry>> {
         let mut state = self.lock();
+        self.drop_purged(&mut state, hash);
         // What is on the disk may be of a time when the clock was ahead; a purge from now on is later all the same.
         state.stamp = state.stamp.max(entry.stamp);
         let node = state.index.get(hash)?;
@@ -251,11 +262,32 @@ impl Zone {
     }
 
     /// What the index gave up goes from the disk, too.
-    fn removed(&self, mut state: MutexGuard<'_, State>, removed: Vec<Removed>) {
+    fn removed(&self, mut state: Locked<'_>, removed: Vec<Removed>) {
         state.counts.evictions += removed.len() as u64;
         for gone in removed.into_iter().filter(|gone| gone.on_disk) {
             self.remove_later(&mut state, gone.hash);
         }
+    }
+}
+
+impl Deref for Locked<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        // The fields follow in their order: first the lock, then these.
+        self.released = self.state.index.take_released();
     }
 }
 

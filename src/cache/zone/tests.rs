@@ -201,6 +201,18 @@ fn a_file_that_is_lost_is_not_known_any_more() {
 }
 
 #[test]
+fn what_is_let_go_of_is_dropped_after_the_lock() {
+    let zone = zone();
+    let (old, new) = (fresh(zone, b"key"), fresh(zone, b"key"));
+    assert!(zone.hold_new(&ticket(zone, 1), &old, zone.began));
+    let mut state = zone.lock();
+    assert!(state.index.hold(&hash(1), &new, false));
+    assert_eq!(Arc::strong_count(&old), 2);
+    drop(state);
+    assert_eq!(Arc::strong_count(&old), 1);
+}
+
+#[test]
 fn an_error_is_remembered_for_its_time() {
     let zone = zone();
     let at = |seconds| zone.began + Duration::from_millis(seconds);
@@ -221,6 +233,10 @@ fn an_error_is_remembered_for_its_time() {
     zone.remember(&second, 502, AGE, at(500));
     file(zone, 1);
     assert_eq!(error(600), None, "there is a response");
+    zone.remember(&ticket(zone, 1), 502, Duration::from_secs(9), at(500));
+    assert_eq!(error(600), Some(502));
+    assert!(zone.renewed(&ticket(zone, 1), &fresh(zone, b"key"), None));
+    assert_eq!(error(600), None, "it is good again");
 }
 
 #[test]

@@ -48,6 +48,43 @@ fn what_changes_while_it_waits_or_is_written_is_written_as_it_is_then() {
 }
 
 #[test]
+fn what_comes_between_the_last_look_and_the_end_of_writing_is_written_too() {
+    let zone = zone();
+    let ticket = ticket(zone, 1);
+    let [one, two, three] = [(); 3].map(|()| fresh(zone, b"key"));
+    assert!(zone.hold_new(&ticket, &one, zone.began));
+    let unsaved = zone.next_unsaved(zone.began).unwrap();
+    assert!(zone.is_unsaved(&unsaved));
+    assert!(zone.hold_new(&ticket, &two, zone.began));
+    zone.saved(&unsaved, 100);
+    let unsaved = zone.next_unsaved(zone.began).unwrap();
+    assert!(Arc::ptr_eq(&unsaved.entry, &two));
+    // The same when it fails.
+    assert!(zone.hold_new(&ticket, &three, zone.began));
+    zone.save_failed(&unsaved);
+    let unsaved = zone.next_unsaved(zone.began).unwrap();
+    assert!(Arc::ptr_eq(&unsaved.entry, &three));
+    zone.saved(&unsaved, 5000);
+    assert!(zone.next_unsaved(zone.began).is_none());
+    assert_eq!(zone.view().size, 2 * 4096);
+}
+
+#[test]
+fn what_can_not_be_written_leaves_nothing_older_behind() {
+    let zone = zone();
+    file(zone, 1);
+    let newer = fresh(zone, b"key");
+    assert!(zone.hold_new(&ticket(zone, 1), &newer, zone.began));
+    let unsaved = zone.next_unsaved(zone.began).unwrap();
+    zone.save_failed(&unsaved);
+    assert!(is_held(zone, 1) && !zone.has_file(&hash(1)));
+    assert_eq!(zone.take_removals(), [hash(1)]);
+    zone.trim();
+    assert!(matches!(visit(zone, 1).known, Known::Nothing));
+    assert_eq!((zone.view().entries, zone.view().size), (0, 0));
+}
+
+#[test]
 fn only_so_much_waits_to_be_written() {
     let zone = zone_of(settings(64 << 10));
     let hold = |n| {
@@ -122,9 +159,13 @@ fn room_is_reserved_before_it_is_written() {
     zone.unreserve(4096);
     assert_eq!(zone.reserve(2 * 4096), Some(Vec::new()));
     assert_eq!(zone.view().counts.evictions, 1);
-    // More than there can be: what had to go for that is gone all the same.
-    let kept = ticket(zone, 2);
+    // More than there can be takes nobody's place.
     assert_eq!(zone.reserve(u64::MAX), None);
+    assert_eq!(zone.reserve(3 * 4096 + 1), None);
+    assert_eq!((zone.take_removals(), zone.view().entries), (vec![], 3));
+    // More than there is: what had to go for that is gone all the same.
+    let kept = ticket(zone, 2);
+    assert_eq!(zone.reserve(3 * 4096), None);
     assert_eq!(zone.take_removals(), [hash(3), hash(4)]);
     drop(kept);
     zone.unreserve(u64::MAX);

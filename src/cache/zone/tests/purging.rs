@@ -189,3 +189,19 @@ fn what_is_held_does_not_outlive_the_rule_that_purged_it() {
     assert_eq!(zone.take_removals().len(), 50);
     assert_eq!(zone.view().entries, 150);
 }
+
+#[test]
+fn what_is_read_gives_way_to_nothing_that_is_purged() {
+    let zone = zone();
+    let old = file(zone, 1);
+    let version = visit(zone, 1).version;
+    zone.purge_prefix(b"", SystemTime::now());
+    // Neither what was read nor what is held.
+    assert!(zone.warm(&hash(1), version, &old, 100).is_none());
+    file(zone, 1);
+    let version = visit(zone, 1).version;
+    zone.purge_prefix(b"", SystemTime::now());
+    let new = fresh(zone, b"key");
+    let given = zone.warm(&hash(1), version, &new, 100);
+    assert!(given.is_some_and(|entry| Arc::ptr_eq(&entry, &new)));
+}
