@@ -105,9 +105,21 @@ impl Zone {
         state.index.clean(&unsaved.hash);
     }
 
-    /// Saver: it could not be written. It is held on as if it were on the disk, and gone when it is let go of.
+    /// Saver: it could not be written. It is held on as if it were on the disk, and gone when it is let go of. The file of
+    /// what it has replaced goes, or that would come back then.
     pub fn save_failed(&self, unsaved: &Unsaved) {
-        self.lock().index.clean(&unsaved.hash);
+        let mut state = self.lock();
+        let is_it = |held: &Arc<Entry>| Arc::ptr_eq(held, &unsaved.entry);
+        let node = state.index.get(&unsaved.hash);
+        let Some(node) = node.filter(|node| node.held().is_some_and(is_it)) else {
+            return;
+        };
+        let was_on_disk = node.is_on_disk();
+        state.index.clean(&unsaved.hash);
+        if was_on_disk {
+            state.index.set_size(&unsaved.hash, 0);
+            self.remove_later(&mut state, unsaved.hash);
+        }
     }
 
     /// Any thread but the front: room on the disk for this many bytes (Z53). Gives the keys whose files the caller has to remove
