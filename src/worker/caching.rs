@@ -435,6 +435,11 @@ impl Script<'_> {
                     head: storable.head,
                 };
                 let fill = Fill::begin(place, draft, length);
+                if let Some(why) = fill.refused() {
+                    log::debug!("{}: not stored: {why}", self.prefix(None));
+                    asking.end(Verdict::Unstorable);
+                    return None;
+                }
                 let now = Instant::now();
                 Some(Filling { fill, asking, now })
             }

@@ -375,3 +375,24 @@ fn a_request_that_is_not_sent_hands_the_lock_over() {
     }
     assert_eq!(origin.asked("/a"), 1);
 }
+
+/// Z45, Z53: what is longer than the cache may be lets all go together, too.
+#[test]
+fn a_response_that_never_fits_lets_all_go_together() {
+    let origin = Origin::new();
+    let body = "a".repeat(100_000);
+    origin.says("/a", GOOD, &body);
+    let latch = origin.holds("/a");
+    let cached = Cached::zoned(&origin, "max_size=64k", &LOCK);
+    let mut clients = waiters(&cached, 1);
+    origin.wait_asked("/a", 1);
+    clients.extend(waiters(&cached, 10));
+    cached.gate().has_read_everything();
+    let second = origin.holds("/a");
+    latch.open();
+    origin.wait_asked("/a", 11);
+    second.open();
+    for client in &mut clients {
+        take(client, "GET").is("MISS", &body);
+    }
+}
