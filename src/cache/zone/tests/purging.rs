@@ -189,3 +189,14 @@ fn what_is_held_does_not_outlive_the_rule_that_purged_it() {
     assert_eq!(zone.take_removals().len(), 50);
     assert_eq!(zone.view().entries, 150);
 }
+
+#[test]
+fn a_purge_by_wildcard_forgets_errors() {
+    let zone = zone();
+    for n in 0..300 {
+        zone.remember(&ticket(zone, n), 502, AGE, zone.began);
+    }
+    assert_eq!(visit(zone, 299).error, Some(502));
+    purge(zone, "http://a/");
+    assert!((0..300).all(|n| visit(zone, n).error.is_none()));
+}
