@@ -79,6 +79,11 @@ impl Fill {
         }
     }
 
+    /// Why it is known already that it can not be stored.
+    pub fn refused(&self) -> Option<&'static str> {
+        self.refusal
+    }
+
     /// Adds a piece of the body.
     ///
     /// # Errors

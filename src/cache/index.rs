@@ -373,6 +373,15 @@ impl Index {
         Some(nodes.filter(|node| node.held.is_some()))
     }
 
+    /// Forgets the errors that are remembered in the nodes of a block. False: there is no such block.
+    pub fn forget_errors(&mut self, block: usize) -> bool {
+        let nodes = self.blocks.get_mut(block);
+        nodes.is_some_and(|nodes| {
+            nodes.iter_mut().for_each(|node| node.error = 0);
+            true
+        })
+    }
+
     /// Notes that a key has a file of this many bytes; 0: it has none.
     pub fn set_size(&mut self, hash: &Hash, bytes: u64) {
         let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);

@@ -100,9 +100,6 @@ pub fn look(question: &Question<'_>) -> Found {
     let Some(main) = question.place(hash) else {
         return question.pass_by(None);
     };
-    if let Some(status) = main.visit.error.filter(|_| !question.bypass) {
-        return Found::Error(status);
-    }
     let mut variants = Variant::default();
     let mut place = main;
     let mut main = None;
@@ -196,6 +193,11 @@ impl Question<'_> {
                 Reason::Request
             };
         }
+        // It was remembered under the key itself. What can be served goes before it, whoever met the error.
+        let error = main.as_ref().unwrap_or(&place).visit.error;
+        if let Some(status) = error.filter(|_| !while_updating && reason != Reason::Request) {
+            return Found::Error(status);
+        }
         if self.book.only_if_cached(self.request) {
             return Found::Forbidden;
         }
@@ -203,10 +205,11 @@ impl Question<'_> {
             Some(_) => CacheStatus::Expired,
             None => CacheStatus::Miss,
         };
-        if place.entry.is_none()
-            && (place.visit.uses < cache.min_uses || self.is_far_range(cache.max_range_offset))
-        {
+        if place.entry.is_none() && place.visit.uses < cache.min_uses {
             return self.pass_by(None);
+        }
+        if !while_updating && self.is_far_range(cache.max_range_offset) {
+            return self.pass_by(place.entry);
         }
         // Without the lock only what has expired is filled by one at a time (C22); and who can not fill is not waited for.
         let fills = !self.request.is_head() || self.book.converts_head();
@@ -233,6 +236,9 @@ impl Question<'_> {
                     let background = while_updating
                         && cache.background_update
                         && self.request.framing() == Framing::None;
+                    if !background && self.is_far_range(cache.max_range_offset) {
+                        return self.pass_by(place.entry);
+                    }
                     let entry = place.entry.clone();
                     let found = self.ask_with(status, reason, ticket, place.entry, main, variants);
                     return match (found, entry) {

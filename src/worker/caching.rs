@@ -18,7 +18,7 @@ use crate::config::Scgi;
 use crate::error::Fault;
 use crate::http::request::{Limits, Request};
 use crate::respond::cache_status::Forwarded;
-use crate::respond::caching::{Subject, own_entries, says};
+use crate::respond::caching::{Subject, own_entries};
 use crate::respond::head::is_buffered;
 use crate::scgi::response::{Head, Length};
 
@@ -67,7 +67,7 @@ impl Filling {
     }
 }
 
-fn book(scgi: &Scgi) -> Option<Book<'_>> {
+pub(super) fn book(scgi: &Scgi) -> Option<Book<'_>> {
     let cache = scgi.cache.as_ref()?;
     let ignore = &scgi.ignore;
     Some(Book { cache, ignore })
@@ -205,7 +205,9 @@ impl Script<'_> {
         let asking = self.asking.as_ref().filter(|a| a.is_candidate())?;
         let entry = asking.stale.clone()?;
         let cache = scgi.cache.as_ref()?;
-        (cache.revalidate || entry.meta.no_cache).then_some(entry)
+        // Others answer such a condition with 412 (RFC 9110 13.1.2).
+        let reads = matches!(self.exchange.request.method(), "GET" | "HEAD");
+        (reads && (cache.revalidate || entry.meta.no_cache)).then_some(entry)
     }
 
     /// A stale response in place of a fault.
@@ -228,7 +230,9 @@ impl Script<'_> {
         };
         let passed = self.stale_for(trouble, scgi, desk);
         if passed.is_none() {
-            self.remember(fault.status(), scgi);
+            let status = fault.status();
+            let time = scgi.cache.as_ref().and_then(|c| c.valid_for(status));
+            self.remember(status, time.unwrap_or_default(), scgi);
         }
         passed
     }
@@ -251,28 +255,10 @@ impl Script<'_> {
         Some(self.serve(&entry, CacheStatus::Stale, scgi, desk))
     }
 
-    /// Remembers an error of the gateway, or one that has a page of ours (C36).
-    pub(super) fn remember(&mut self, status: u16, scgi: &'static Scgi) {
-        let Some(asking) = &self.asking else { return };
-        let Some(cache) = &scgi.cache else { return };
-        let time = cache.valid_for(status).filter(|time| !time.is_zero());
-        if let (Some(time), Some(ticket)) = (time, asking.main_place())
-            && !self.says_no_cache(scgi)
-        {
-            asking.zone.remember(ticket, status, time, Instant::now());
-        }
-        self.end_asking(Verdict::Abandoned);
-    }
-
     pub(super) fn end_asking(&mut self, verdict: Verdict) {
         if let Some(mut asking) = self.asking.take() {
             asking.end(verdict);
         }
-    }
-
-    fn says_no_cache(&self, scgi: &Scgi) -> bool {
-        let templates = scgi.cache.as_ref().map_or(&[][..], |c| &c.no_cache);
-        !templates.is_empty() && self.with_facts(0, |facts| says(templates, facts))
     }
 
     /// What the cache has to say to a response before it goes its way: the stored one is still good, or better than this.
@@ -299,7 +285,7 @@ impl Script<'_> {
         None
     }
 
-    fn times(&self) -> Times {
+    pub(super) fn times(&self) -> Times {
         Times {
             asked: seconds(self.wall),
             received: seconds(SystemTime::now()),
@@ -339,7 +325,13 @@ impl Script<'_> {
             return Arc::clone(entry);
         };
         let storable = match freshened {
-            Freshened::Update(storable) if !no_cache => storable,
+            // That this request's response is not kept takes nothing from what others have got (C15, C61).
+            Freshened::Update(_) if no_cache => {
+                self.end_asking(Verdict::Unstorable);
+                return Arc::clone(entry);
+            }
+            // Of what it depends on now, nobody knows what this entry was the answer to.
+            Freshened::Update(storable) if storable.vary_names == entry.variant.names => storable,
             Freshened::Update(_) | Freshened::Drop => {
                 if let Err(error) = disk::purge(asking.zone, &place.hash) {
                     log::error!("{}: cache: {error}", self.prefix(None));
@@ -443,6 +435,11 @@ impl Script<'_> {
                     head: storable.head,
                 };
                 let fill = Fill::begin(place, draft, length);
+                if let Some(why) = fill.refused() {
+                    log::debug!("{}: not stored: {why}", self.prefix(None));
+                    asking.end(Verdict::Unstorable);
+                    return None;
+                }
                 let now = Instant::now();
                 Some(Filling { fill, asking, now })
             }

@@ -8,6 +8,7 @@ use super::attempt::Heard;
 use super::deliver::{Delivered, Delivery, Keeping, Storing, deliver};
 use super::script::{Passed, Script};
 use super::tries::{Plan, told};
+use crate::cache::zone::Verdict;
 use crate::config::Scgi;
 use crate::config::address::Address;
 use crate::config::content;
@@ -56,7 +57,11 @@ impl Script<'_> {
         self.add_sticky(&server);
         let windowed = match outcome {
             // An error page is sent as a whole.
-            Outcome::Deliver if self.exchange.course.status.is_none_or(|s| s == 200) => {
+            // Nor is a refresh for whose conditions it was begun with.
+            Outcome::Deliver
+                if self.exchange.course.status.is_none_or(|s| s == 200)
+                    && !self.exchange.detached =>
+            {
                 window(&self.exchange.request, &heard.head, self.ours(scgi))
             }
             _ => Windowed::No,
@@ -64,6 +69,10 @@ impl Script<'_> {
         let mut done = Passed::Elsewhere;
         let refused = matches!(windowed, Windowed::Unsatisfiable(_) | Windowed::Failed);
         let delivers = matches!(outcome, Outcome::Deliver) && !refused;
+        if refused {
+            // That this client wants none of the response does not mean that it can not be stored.
+            self.end_asking(Verdict::Abandoned);
+        }
         if self.shared.keeps_tries && !delivers {
             self.head = Some(heard.head.clone());
         }
@@ -77,7 +86,7 @@ impl Script<'_> {
                 }
             },
             Outcome::ErrorPage => {
-                self.remember(heard.head.status(), scgi);
+                self.remember_page(&heard.head, scgi);
                 self.refuse(heard.head.status());
             }
             Outcome::Accel(target) => self.redirect(Target::of(target), &server),

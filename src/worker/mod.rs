@@ -14,6 +14,7 @@ pub mod deliver;
 pub mod exchange;
 pub mod pool;
 pub mod receive;
+mod remember;
 pub mod report;
 pub mod retry;
 mod script;

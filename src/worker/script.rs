@@ -152,7 +152,11 @@ impl<'a> Script<'a> {
             Err(fault) if !self.begun => self.stale_for_fault(fault, scgi, desk),
             _ => None,
         };
-        self.end_asking(Verdict::Unstorable);
+        // Without a response nobody knows: whoever waits takes over.
+        self.end_asking(match result {
+            Ok(_) => Verdict::Unstorable,
+            Err(_) => Verdict::Abandoned,
+        });
         self.exchange.course.as_get = false;
         instead.map_or(result, Ok)
     }

@@ -158,3 +158,28 @@ fn the_mark_goes_with_its_owner() {
     origin.is(Health::Well);
     cached.get("/a").is("EXPIRED", "3");
 }
+
+/// C64, C77: the update fetches and stores the whole response, whatever the client wanted of the old one.
+#[test]
+fn the_update_knows_no_condition() {
+    for (fields, status) in [
+        ("Range: bytes=99-\r\n", 416),
+        ("If-Match: \"v0\"\r\n", 412),
+        ("If-None-Match: \"v1\"\r\n", 304),
+        ("Range: bytes=0-1\r\n", 206),
+    ] {
+        let origin = Origin::new();
+        origin.says("/a", &format!("{STALE}ETag: \"v1\"\r\n"), "the body");
+        let cached = Cached::start(&origin, &ON);
+        cached.get("/a").is("MISS", "the body");
+        let news = "X-Accel-Expires: 100\r\nETag: \"v1\"\r\n";
+        origin.says("/a", news, "the body");
+        assert_eq!(cached.get_with("/a", fields).status, status);
+        origin.wait_asked("/a", 2);
+        until("the update to be stored", || {
+            let got = cached.get("/a");
+            assert_eq!(origin.asked("/a"), 2, "{fields}");
+            got.cache == "HIT"
+        });
+    }
+}

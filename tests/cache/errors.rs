@@ -104,3 +104,52 @@ fn a_502_of_the_application_is_stored_with_its_body() {
     cached.get("/a").with(502, "MISS", "my own trouble");
     cached.get("/a").with(502, "HIT", "my own trouble");
 }
+
+/// C36: an error that one client has met, who went past the cache, is not for those who can have what is stored.
+#[test]
+fn what_is_fresh_goes_before_a_remembered_error() {
+    let origin = Origin::new();
+    let flags = [
+        "--cache-valid",
+        "any 10m",
+        "--cache-bypass",
+        "$http_x_fresh",
+    ];
+    let cached = Cached::start(&origin, &flags);
+    cached.get("/a").is("MISS", "/a 1");
+    origin.is(Health::Closes);
+    assert_eq!(cached.get_with("/a", "X-Fresh: 1\r\n").status, 502);
+    cached.get("/a").is("HIT", "/a 1");
+}
+
+/// C36: what may not be stored is not remembered either, and what says for how long it is good is, for that long.
+#[test]
+fn an_intercepted_error_is_remembered_if_it_may_be_stored() {
+    let rows = [
+        ("any 10m", "", 1),
+        ("any 10m", "Cache-Control: no-store\r\n", 2),
+        ("any 10m", "Cache-Control: private\r\n", 2),
+        ("any 10m", "Set-Cookie: a=b\r\n", 2),
+        ("any 10m", "Vary: Cookie\r\n", 2),
+        ("any 10m", "X-Accel-Expires: 0\r\n", 2),
+        ("200 10m", "Cache-Control: max-age=100\r\n", 1),
+        ("200 10m", "", 2),
+    ];
+    for (valid, fields, asked) in rows {
+        let origin = Origin::new();
+        origin.says("/a", &format!("Status: 403\r\n{fields}"), "never seen");
+        let flags = [
+            "--intercept-errors",
+            "on",
+            "--error-page",
+            "403 /page",
+            "--cache-valid",
+            valid,
+        ];
+        let cached = Cached::start(&origin, &flags);
+        for _ in 0..2 {
+            assert_eq!(cached.get("/a").status, 403, "{fields}");
+        }
+        assert_eq!(origin.asked("/a"), asked, "{valid} {fields}");
+    }
+}

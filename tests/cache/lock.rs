@@ -324,3 +324,75 @@ fn the_gateway_ends_with_waiters() {
     }
     cached.stop();
 }
+
+/// A client that wants none of the response says nothing of whether it can be stored: the next one fills.
+#[test]
+fn a_failed_condition_hands_the_lock_over() {
+    let origin = Origin::new();
+    origin.says("/a", GOOD, "{n}");
+    let latch = origin.holds("/a");
+    let cached = Cached::start(&origin, &LOCK);
+    let mut first = cached.client();
+    ask(&mut first, "GET", "/a", "If-Match: \"x\"\r\n");
+    origin.wait_asked("/a", 1);
+    let mut others = waiters(&cached, 5);
+    cached.gate().has_read_everything();
+    latch.open();
+    assert_eq!(take(&mut first, "GET").status, 412);
+    for client in &mut others {
+        assert_eq!(take(client, "GET").body, "2");
+    }
+    assert_eq!(origin.asked("/a"), 2);
+}
+
+/// Nor does a request that can not be sent.
+#[test]
+fn a_request_that_is_not_sent_hands_the_lock_over() {
+    let origin = Origin::new();
+    origin.says("/a", GOOD, "{n}");
+    let slow = origin.holds("/slow");
+    let latch = origin.holds("/a");
+    let mut flags = LOCK.to_vec();
+    flags.extend(["--workers", "1", "--params-max", "4k"]);
+    let cached = Cached::start(&origin, &flags);
+    let mut busy = cached.client();
+    ask(&mut busy, "GET", "/slow", "");
+    origin.wait_asked("/slow", 1);
+    // The holder of the lock waits for the worker.
+    let mut holder = cached.client();
+    let long = format!("X-Long: {}\r\n", "a".repeat(5000));
+    ask(&mut holder, "GET", "/a", &long);
+    cached.gate().has_read_everything();
+    let mut others = waiters(&cached, 5);
+    cached.gate().has_read_everything();
+    slow.open();
+    take(&mut busy, "GET").is("MISS", "/slow 1");
+    assert_eq!(take(&mut holder, "GET").status, 431);
+    origin.wait_asked("/a", 1);
+    latch.open();
+    for client in &mut others {
+        assert_eq!(take(client, "GET").body, "1");
+    }
+    assert_eq!(origin.asked("/a"), 1);
+}
+
+/// Z45, Z53: what is longer than the cache may be lets all go together, too.
+#[test]
+fn a_response_that_never_fits_lets_all_go_together() {
+    let origin = Origin::new();
+    let body = "a".repeat(100_000);
+    origin.says("/a", GOOD, &body);
+    let latch = origin.holds("/a");
+    let cached = Cached::zoned(&origin, "max_size=64k", &LOCK);
+    let mut clients = waiters(&cached, 1);
+    origin.wait_asked("/a", 1);
+    clients.extend(waiters(&cached, 10));
+    cached.gate().has_read_everything();
+    let second = origin.holds("/a");
+    latch.open();
+    origin.wait_asked("/a", 11);
+    second.open();
+    for client in &mut clients {
+        take(client, "GET").is("MISS", &body);
+    }
+}

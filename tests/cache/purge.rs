@@ -182,3 +182,17 @@ fn a_purge_does_not_disturb_who_is_served() {
     client.body(&head, &mut |piece| got.extend_from_slice(piece));
     assert!(got == body);
 }
+
+/// C80: without the purger a file goes when somebody asks for it, also if nothing takes its place.
+#[test]
+fn a_marked_file_goes_when_it_is_asked_for() {
+    let origin = Origin::new();
+    let cached = Cached::start(&origin, &FLAGS);
+    cached.get("/a").is("MISS", "/a 1");
+    cached.wait_files(1);
+    let cached = cached.again(&origin, "", &FLAGS);
+    assert_eq!(purge(&cached, "/*"), 204);
+    origin.says("/a", "Cache-Control: no-store\r\n", "another");
+    cached.get("/a").is("MISS", "another");
+    cached.wait_files(0);
+}

@@ -178,3 +178,19 @@ fn a_range_of_a_large_body_is_the_right_one() {
     let got = get("Range: bytes=-1000\r\n").is(206);
     assert!(got.body == body[2_999_000..]);
 }
+
+/// C17: what has expired is not usable, and stays for an error or a validation.
+#[test]
+fn a_range_beyond_the_offset_passes_by_what_has_expired() {
+    let origin = origin("X-Accel-Expires: @1\r\n");
+    let cached = Cached::start(&origin, &["--cache-max-range-offset", "8"]);
+    cached.get("/a").is("MISS", BODY);
+    let got = cached.get_with("/a", "Range: bytes=8-9\r\n");
+    assert_eq!(got.cache, "EXPIRED");
+    let seen = origin.last("/a").param("HTTP_RANGE");
+    assert_eq!(seen.as_deref(), Some("bytes=8-9"));
+    cached
+        .get_with("/a", "Range: bytes=7-9\r\n")
+        .with(206, "EXPIRED", "789");
+    assert_eq!(origin.last("/a").param("HTTP_RANGE"), None);
+}

@@ -195,3 +195,48 @@ fn a_304_out_of_the_blue_is_not_stored() {
     origin.says("/a", "X-Accel-Expires: 100\r\n", "the body");
     cached.get("/a").is("MISS", "the body");
 }
+
+/// RFC 9110 13.1.2: a POST with If-None-Match is another question, which a careful application answers with 412.
+#[test]
+fn a_post_is_never_sent_with_a_condition() {
+    let origin = Origin::new();
+    origin.says("/a", STALE, "{n}");
+    let flags = ["--cache-revalidate", "on", "--cache-methods", "POST"];
+    let cached = Cached::start(&origin, &flags);
+    cached.post("/a", "x").is("MISS", "1");
+    cached.post("/a", "x").is("EXPIRED", "2");
+    assert_eq!(origin.last("/a").param("HTTP_IF_NONE_MATCH"), None);
+}
+
+/// C15, C61: a request whose response is not to be kept takes nothing from the others.
+#[test]
+fn a_304_that_is_not_to_be_kept_leaves_the_entry() {
+    let origin = Origin::new();
+    origin.says("/a", STALE, "the body");
+    let flags = ["--cache-revalidate", "on", "--no-cache", "$http_x_private"];
+    let cached = Cached::start(&origin, &flags);
+    cached.get("/a").is("MISS", "the body");
+    origin.says("/a", "Status: 304\r\nX-Accel-Expires: 100\r\n", "");
+    let got = cached.get_with("/a", "X-Private: 1\r\n");
+    got.is("REVALIDATED", "the body");
+    cached.get("/a").is("REVALIDATED", "the body");
+    cached.get("/a").is("HIT", "the body");
+}
+
+/// C55: of a 304 that names other fields in Vary nobody knows what they were when the response was stored.
+#[test]
+fn a_304_with_another_vary_drops_the_entry() {
+    for (vary, cache) in [("X-Kind", "HIT"), ("X-Kind, X-Other", "MISS")] {
+        let origin = Origin::new();
+        origin.says("/a", &format!("{STALE}Vary: X-Kind\r\n"), "the body");
+        let cached = Cached::start(&origin, &ON);
+        let fields = "X-Kind: 1\r\n";
+        cached.get_with("/a", fields).is("MISS", "the body");
+        let news = format!("Status: 304\r\nVary: {vary}\r\nX-Accel-Expires: 100\r\n");
+        origin.says("/a", &news, "");
+        cached.get_with("/a", fields).is("REVALIDATED", "the body");
+        origin.says("/a", "Vary: X-Kind, X-Other\r\n", "the body");
+        let got = cached.get_with("/a", &format!("{fields}X-Other: 1\r\n"));
+        got.is(cache, "the body");
+    }
+}

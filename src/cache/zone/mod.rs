@@ -199,8 +199,14 @@ impl Zone {
         self.drop_purged(&mut state, hash);
         // What is on the disk may be of a time when the clock was ahead; a purge from now on is later all the same.
         state.stamp = state.stamp.max(entry.stamp);
+        if state.is_purged(&entry.key, entry.stamp) {
+            drop(state);
+            // C80: it was marked only.
+            self.lost(hash, version, true);
+            return None;
+        }
         let node = state.index.get(hash)?;
-        if node.version() != version || state.is_purged(&entry.key, entry.stamp) {
+        if node.version() != version {
             return None;
         }
         if let Some(held) = node.held() {

@@ -51,6 +51,12 @@ impl Zone {
         state.add_rule(rule.clone());
         state.counts.purges += 1;
         self.ring(&mut state);
+        drop(state);
+        // Errors do not have their keys with them, and cost little: all are forgotten, a few at a time.
+        let mut block = 0;
+        while self.lock().index.forget_errors(block) {
+            block += 1;
+        }
         rule
     }
 

@@ -229,3 +229,24 @@ fn the_keeper_is_called_once_for_what_came_meanwhile() {
     assert!(zone.hold_new(&ticket(zone, 1), &fresh(zone, b"key"), zone.began));
     zone.rest(Duration::from_secs(3600));
 }
+
+#[test]
+fn what_was_replaced_does_not_come_back() {
+    let zone = zone();
+    let ticket = ticket(zone, 1);
+    file(zone, 1);
+    assert!(zone.has_file(&hash(1)));
+    zone.take_removals();
+    assert!(zone.hold_new(&ticket, &fresh(zone, b"key"), zone.began));
+    let unsaved = zone.next_unsaved(Instant::now()).unwrap();
+    // What has come meanwhile has nothing to do with it.
+    let newer = fresh(zone, b"key");
+    assert!(zone.hold_new(&ticket, &newer, zone.began));
+    zone.save_failed(&unsaved);
+    assert!(zone.has_file(&hash(1)));
+    assert_eq!(zone.take_removals(), NOTHING);
+    let unsaved = zone.next_unsaved(Instant::now()).unwrap();
+    zone.save_failed(&unsaved);
+    assert!(!zone.has_file(&hash(1)) && is_held(zone, 1));
+    assert_eq!(zone.take_removals(), [hash(1)]);
+}

@@ -205,3 +205,14 @@ fn what_is_read_gives_way_to_nothing_that_is_purged() {
     let given = zone.warm(&hash(1), version, &new, 100);
     assert!(given.is_some_and(|entry| Arc::ptr_eq(&entry, &new)));
 }
+
+#[test]
+fn a_purge_by_wildcard_forgets_errors() {
+    let zone = zone();
+    for n in 0..300 {
+        zone.remember(&ticket(zone, n), 502, AGE, zone.began);
+    }
+    assert_eq!(visit(zone, 299).error, Some(502));
+    purge(zone, "http://a/");
+    assert!((0..300).all(|n| visit(zone, n).error.is_none()));
+}
