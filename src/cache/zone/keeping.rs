@@ -11,6 +11,8 @@ use crate::cache::view::ZoneView;
 
 /// How many keys may be evicted while others wait for the zone.
 const EVICTED_AT_ONCE: usize = 64;
+/// How many files whoever writes one removes first: more than requests can evict meanwhile.
+const REMOVED_BY_WRITER: usize = 16;
 
 /// An entry that is to be written to the disk.
 #[derive(Debug)]
@@ -105,9 +107,17 @@ impl Zone {
         state.index.clean(&unsaved.hash);
     }
 
-    /// Saver: it could not be written. It is held on as if it were on the disk, and gone when it is let go of.
+    /// Saver: it could not be written. It is held on as if it were on the disk, and gone when it is let go of; what it has
+    /// replaced must not come back then.
     pub fn save_failed(&self, unsaved: &Unsaved) {
-        self.lock().index.clean(&unsaved.hash);
+        let mut state = self.lock();
+        let is_it = |held: &Arc<Entry>| Arc::ptr_eq(held, &unsaved.entry);
+        let node = state.index.get(&unsaved.hash);
+        if node.is_some_and(|node| node.is_on_disk() && node.held().is_some_and(is_it)) {
+            state.index.set_size(&unsaved.hash, 0);
+            self.remove_later(&mut state, unsaved.hash);
+        }
+        state.index.clean(&unsaved.hash);
     }
 
     /// Any thread but the front: room on the disk for this many bytes (Z53). Gives the keys whose files the caller has to remove
@@ -185,6 +195,14 @@ impl Zone {
     /// Keeper: files that were found to be worth nothing, or whose keys had to make room.
     pub fn take_removals(&self) -> Vec<Hash> {
         std::mem::take(&mut self.lock().removals)
+    }
+
+    /// Whoever is about to write a file: some of the files that have to go before. Keys come faster than the keeper's pace where
+    /// strangers make them up, and files that are in no index count for no limit.
+    pub fn take_some_removals(&self) -> Vec<Hash> {
+        let mut state = self.lock();
+        let left = state.removals.len().saturating_sub(REMOVED_BY_WRITER);
+        state.removals.split_off(left)
     }
 
     /// With the file lock, before the file of a key is removed that was taken out of the index: whether something has been stored there
