@@ -185,6 +185,17 @@ fn body(file: &Arc<File>, prefix: &Prefix, start: &[u8]) -> io::Result<Body> {
     Ok(Body::Memory(body))
 }
 
+/// Whether the file that an entry keeps open is still as long as it was: every hit would be cut short else (Z51).
+pub fn is_whole(entry: &Entry) -> bool {
+    match &entry.body {
+        Body::Memory(_) => true,
+        Body::File(file, offset) => {
+            let size = file.metadata().map_or(0, |meta| meta.len());
+            size >= offset.saturating_add(entry.len)
+        }
+    }
+}
+
 impl Entry {
     /// What stands in front of its body in a file.
     pub fn label(&self) -> Label<'_> {

@@ -326,6 +326,9 @@ impl Room {
         let steps = [missing.max(step), missing];
         let steps = steps.iter().filter(|_| fits);
         let wanted = steps.filter(|bytes| self.bytes.saturating_add(**bytes) <= limit);
+        for hash in self.zone.take_some_removals() {
+            disk::remove(self.zone, &hash);
+        }
         for bytes in wanted {
             if let Some(evicted) = self.zone.reserve(*bytes) {
                 self.bytes += bytes;

@@ -129,7 +129,16 @@ impl Question<'_> {
         let visit = self.zone.visit(&hash, self.now)?;
         let entry = match &visit.known {
             Known::Nothing => None,
-            Known::Held(entry) => Some(Arc::clone(entry)),
+            Known::Held(entry) if disk::is_whole(entry) => Some(Arc::clone(entry)),
+            Known::Held(_) => {
+                let path = key::file_path(self.zone.settings, &hash);
+                log::error!(
+                    "cache file {}: cut while it was held; removed",
+                    path.display()
+                );
+                self.zone.broken(&hash, visit.version);
+                None
+            }
             Known::File => self.open(&hash, visit.version),
         };
         // Whether it was purged the zone knows better: by now the rule may be over.

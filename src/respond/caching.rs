@@ -173,9 +173,9 @@ fn tells_place(key: &Template) -> bool {
 }
 
 /// After a redirect inside the gateway a key like `$request_uri` is still that of where the redirect came from, which must not be
-/// answered with the response of where it leads to (Z37). No key has a line end but those made here.
+/// answered with the response of where it leads to (Z37). A path can have a line end (`%0A`), but never a NUL, and no variable can.
 fn own_place(request: &Request, course: &Course, key: &mut Vec<u8>) {
-    key.push(b'\n');
+    key.push(0);
     match course.location.map(|location| &location.matching) {
         Some(Match::Named(name)) => key.extend_from_slice(name.as_bytes()),
         _ => {
@@ -188,10 +188,10 @@ fn own_place(request: &Request, course: &Course, key: &mut Vec<u8>) {
     }
 }
 
-/// Methods other than GET and HEAD have entries of their own. No key has a line end but this one's.
+/// Methods other than GET and HEAD have entries of their own. Nothing that a client chooses can stand for the NUL: see [`own_place`].
 pub fn own_entries(method: &str, key: &mut Vec<u8>) {
     if !matches!(method, "GET" | "HEAD") {
-        key.push(b'\n');
+        key.push(0);
         key.extend_from_slice(method.as_bytes());
     }
 }

@@ -230,6 +230,24 @@ fn a_file_that_was_taken_away_is_a_miss() {
     assert!(cached.client().get("/a").is(200).body == body);
 }
 
+/// The same for one that is cut while it is held: one response may suffer, not all until it expires.
+#[test]
+fn a_file_that_is_cut_while_it_is_held_is_a_miss() {
+    let body = crate::common::Pattern::new().bytes(1_000_000);
+    let origin = Origin::new();
+    origin.says("/a", "", &body);
+    let cached = Cached::start(&origin, &VALID);
+    assert!(cached.client().get("/a").body == body);
+    let file = cached.cache_dir().join(&cached.wait_files(1)[0]);
+    let file = fs::File::options().write(true).open(file).expect("open");
+    file.set_len(500_000).expect("cut");
+    for status in ["MISS", "HIT"] {
+        let response = cached.client().get("/a").is(200);
+        assert_eq!(response.field("x-cache"), Some(status));
+        assert!(response.body == body);
+    }
+}
+
 /// Z51: what an earlier run left half done is swept away; what is not ours stays.
 #[test]
 fn orphans_are_swept_away() {

@@ -34,6 +34,26 @@ fn requests_with_one_key_share_one_entry() {
     cached.get("/b").is("MISS", "/b 1");
 }
 
+/// A decoded path can have line ends: it must not be taken for the entry of another method.
+#[test]
+fn no_path_stands_for_another_methods_entry() {
+    let origin = Origin::new();
+    origin.says("/a%0APOST", "", "of a GET");
+    let cached = Cached::start(
+        &origin,
+        &[
+            "--cache-key",
+            "$host$uri",
+            "--cache-valid",
+            "200 10m",
+            "--cache-methods",
+            "GET POST",
+        ],
+    );
+    cached.get("/a%0APOST");
+    cached.post("/a", "").is("MISS", "/a 1");
+}
+
 /// C35, Z38: the application is asked with GET, so that HEAD cannot leave an entry without a body.
 #[test]
 fn a_head_fills_the_entry_for_get() {

@@ -204,6 +204,47 @@ fn a_disk_that_takes_nothing_is_an_error_of_the_fill_alone() {
     assert!(!saver(zone).step(Instant::now()));
 }
 
+/// What was replaced is older than what could not be written, and would be found again once that is let go of.
+#[test]
+fn what_was_replaced_does_not_come_back_when_the_disk_is_full() {
+    let scratch = Scratch::new();
+    let mut settings = place(&scratch);
+    settings.use_temp_path = false;
+    let zone = zone(settings);
+    drop(store(zone, b"a", b"old"));
+    assert!(saver(zone).step(Instant::now()));
+    drop(store(zone, b"a", b"new"));
+    let moved = scratch.path().join("moved");
+    fs::rename(&zone.settings.path, &moved).unwrap();
+    fs::write(&zone.settings.path, "").unwrap();
+    assert!(saver(zone).step(Instant::now()));
+    fs::remove_file(&zone.settings.path).unwrap();
+    fs::rename(&moved, &zone.settings.path).unwrap();
+    assert_eq!(body_of(&held(zone, b"a").unwrap()), b"new");
+    for hash in zone.take_removals() {
+        crate::cache::disk::remove(zone, &hash);
+    }
+    zone.trim();
+    assert!(held(zone, b"a").is_none());
+    assert_eq!(files(scratch.path()), NOTHING);
+}
+
+/// A stranger can make up keys faster than the keeper removes their files.
+#[test]
+fn files_of_keys_without_a_node_do_not_pile_up() {
+    let scratch = Scratch::new();
+    let mut settings = place(&scratch);
+    settings.size = 32 << 10;
+    let zone = zone(settings);
+    for n in 0..2000_u32 {
+        drop(store(zone, &n.to_le_bytes(), &[7; HELD_MAX]));
+    }
+    assert!(zone.view().counts.evictions > 1000);
+    let known = zone.view().entries as usize;
+    let found = files(scratch.path()).len();
+    assert!(found <= known + 32, "{found} files, {known} known");
+}
+
 #[test]
 fn a_directory_in_the_way_is_an_error() {
     let scratch = Scratch::new();

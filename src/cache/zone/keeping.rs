@@ -11,6 +11,8 @@ use crate::cache::view::ZoneView;
 
 /// How many keys may be evicted while others wait for the zone.
 const EVICTED_AT_ONCE: usize = 64;
+/// How many files whoever writes one removes first: more than requests can evict meanwhile.
+const REMOVED_BY_WRITER: usize = 16;
 
 /// An entry that is to be written to the disk.
 #[derive(Debug)]
@@ -197,6 +199,14 @@ impl Zone {
     /// Keeper: files that were found to be worth nothing, or whose keys had to make room.
     pub fn take_removals(&self) -> Vec<Hash> {
         std::mem::take(&mut self.lock().removals)
+    }
+
+    /// Whoever is about to write a file: some of the files that have to go before. Keys come faster than the keeper's pace where
+    /// strangers make them up, and files that are in no index count for no limit.
+    pub fn take_some_removals(&self) -> Vec<Hash> {
+        let mut state = self.lock();
+        let left = state.removals.len().saturating_sub(REMOVED_BY_WRITER);
+        state.removals.split_off(left)
     }
 
     /// With the file lock, before the file of a key is removed that was taken out of the index: whether something has been stored there

@@ -235,6 +235,16 @@ impl Zone {
         }
     }
 
+    /// The file of an entry that `visit` found held is not whole any more: nobody shall find it again.
+    pub fn broken(&self, hash: &Hash, version: u32) {
+        let mut state = self.lock();
+        let node = state.index.get(hash);
+        if node.is_some_and(|node| node.version() == version) {
+            state.index.empty(hash);
+            self.remove_later(&mut state, *hash);
+        }
+    }
+
     /// Counts how a request was answered.
     pub fn count(&self, status: CacheStatus) {
         let counts = &mut self.lock().counts;
