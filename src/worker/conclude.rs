@@ -8,6 +8,7 @@ use super::attempt::Heard;
 use super::deliver::{Delivered, Delivery, Keeping, Storing, deliver};
 use super::script::{Passed, Script};
 use super::tries::{Plan, told};
+use crate::cache::zone::Verdict;
 use crate::config::Scgi;
 use crate::config::address::Address;
 use crate::config::content;
@@ -64,6 +65,10 @@ impl Script<'_> {
         let mut done = Passed::Elsewhere;
         let refused = matches!(windowed, Windowed::Unsatisfiable(_) | Windowed::Failed);
         let delivers = matches!(outcome, Outcome::Deliver) && !refused;
+        if refused {
+            // It is this client that does not get it. What others want may well be stored.
+            self.end_asking(Verdict::Abandoned);
+        }
         if self.shared.keeps_tries && !delivers {
             self.head = Some(heard.head.clone());
         }

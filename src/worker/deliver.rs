@@ -81,9 +81,9 @@ impl Keeping {
     }
 
     /// Something is wrong with the response, or with the place where it was to be kept.
-    fn fail(self) {
+    fn fail(self, unfit: bool) {
         if let Keeping::Cache(filling) = self {
-            filling.fail();
+            filling.fail(unfit);
         }
     }
 }
@@ -147,6 +147,9 @@ pub fn deliver(
         passed: 0,
     };
     let result = flow.run(from, incoming);
+    if let Some(keeping) = flow.job.store.take() {
+        keeping.fail(false);
+    }
     (flow.done, result)
 }
 
@@ -201,7 +204,7 @@ impl Flow<'_, '_, '_> {
         };
         // Neither a body that was longer than announced nor one that a reset has ended is known to be whole.
         if result.is_err() || self.done.extra > 0 || self.was_reset {
-            keeping.fail();
+            keeping.fail(result.is_err());
         } else {
             result = keeping.commit();
         }

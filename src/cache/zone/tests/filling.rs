@@ -80,7 +80,9 @@ fn a_ticket_without_a_lease_wakes_nobody_but_with_a_response() {
     assert!(zone.wait(&hash(1), waiter(1)));
     drop(ticket(zone, 1));
     ticket(zone, 1).end(Verdict::Abandoned);
+    ticket(zone, 1).end(Verdict::Unstorable);
     assert_eq!(take(&woken), []);
+    assert!(matches!(lease(zone, 1, zone.began), Leased::Held(_)));
     ticket(zone, 1).end(Verdict::Stored);
     assert_eq!(take(&woken), [1]);
 }
@@ -92,7 +94,7 @@ fn after_what_can_not_be_stored_nobody_waits_for_a_while() {
     // The first takes the lease all the same: its response may be another.
     let first = granted(zone, 1, Instant::now());
     match lease(zone, 1, Instant::now()) {
-        Leased::Open(ticket) => assert!(!ticket.lease.is_some()),
+        Leased::Open(ticket) => assert!(ticket.lease.is_none()),
         other => panic!("{other:?}"),
     }
     let later = Instant::now() + Duration::from_secs(31);
