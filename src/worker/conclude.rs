@@ -438,6 +438,9 @@ impl Script<'_> {
                 delivered.extra
             );
         }
+        if let Some(why) = delivered.unkept {
+            log::debug!("{}: not stored: {why}", self.prefix(Some(address)));
+        }
         if let Some((what, error)) = &delivered.store_error {
             log::error!("{}: {what}: {error}", self.prefix(Some(address)));
         }
