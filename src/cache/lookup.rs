@@ -13,6 +13,9 @@ use super::zone::{Known, Leased, Ticket, Verdict, Visit, Waiter, Zone};
 use super::{CacheStatus, Entry, Variant, vary};
 use crate::http::request::{Framing, Request};
 
+/// Why a request passes by where the index is full (Z47).
+const NO_MEMORY: &str = "the zone has no memory for one more key";
+
 /// A request that a cache takes part in.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
@@ -25,7 +28,15 @@ pub struct Question<'a> {
     pub now: Instant,
     pub wall: SystemTime,
     /// Who could wait for another request, and since when it has. `None`: nobody can.
-    pub waiter: Option<(Waiter, Option<Instant>)>,
+    pub waiter: Option<(Waiter, Option<Waited>)>,
+}
+
+/// When a request began to wait for another.
+#[derive(Debug, Clone, Copy)]
+pub struct Waited {
+    pub since: Instant,
+    /// The stamp of the entry that it found then and could not use; 0: there was none.
+    pub stamp: u64,
 }
 
 /// What the cache says.
@@ -37,8 +48,8 @@ pub enum Found {
     Refresh(Arc<Entry>, Box<Asking>),
     /// An error that is remembered is (C36).
     Error(u16),
-    /// Somebody else is about to fill the entry: ask again when woken, and at this time at the latest.
-    Wait(Hash, Instant),
+    /// Somebody else is about to fill the entry, who found one with this stamp: ask again when woken, and at this time at the latest.
+    Wait(Hash, Instant, u64),
     /// The application is to be asked.
     Ask(Box<Asking>),
     /// The request forbids to ask it: 504 (RFC 9111 5.2.1.7).
@@ -80,6 +91,8 @@ pub struct Asking {
     pub collapsed: bool,
     /// A HEAD is sent as a GET (Z38).
     pub as_get: bool,
+    /// Why nothing is stored, whatever the response.
+    pub passed_by: Option<&'static str>,
 }
 
 /// Where a stored response is looked for.
@@ -98,7 +111,7 @@ pub fn seconds(wall: SystemTime) -> u64 {
 pub fn look(question: &Question<'_>) -> Found {
     let hash = key::hash(question.key);
     let Some(main) = question.place(hash) else {
-        return question.pass_by(None);
+        return question.pass_by(None, NO_MEMORY);
     };
     let mut variants = Variant::default();
     let mut place = main;
@@ -111,7 +124,7 @@ pub fn look(question: &Question<'_>) -> Found {
         if variants.hash != entry.variant.hash {
             let second = key::variant_hash(&hash, &variants.hash);
             let Some(mut other) = question.place(second) else {
-                return question.pass_by(None);
+                return question.pass_by(None, NO_MEMORY);
             };
             let fits = |entry: &Arc<Entry>| {
                 entry.variant.family == variants.family && entry.variant.hash == variants.hash
@@ -202,8 +215,8 @@ impl Question<'_> {
                 Reason::Request
             };
         }
-        // It was remembered under the key itself. What can be served goes before it, whoever met the error.
-        let error = main.as_ref().unwrap_or(&place).visit.error;
+        // What can be served goes before what came of somebody who went past it.
+        let error = place.visit.error;
         if let Some(status) = error.filter(|_| !while_updating && reason != Reason::Request) {
             return Found::Error(status);
         }
@@ -215,10 +228,10 @@ impl Question<'_> {
             None => CacheStatus::Miss,
         };
         if place.entry.is_none() && place.visit.uses < cache.min_uses {
-            return self.pass_by(None);
+            return self.pass_by(None, "--cache-min-uses");
         }
         if !while_updating && self.is_far_range(cache.max_range_offset) {
-            return self.pass_by(place.entry);
+            return self.pass_by(place.entry, "--cache-max-range-offset");
         }
         // Without the lock only what has expired is filled by one at a time (C22); and who can not fill is not waited for.
         let fills = !self.request.is_head() || self.book.converts_head();
@@ -238,15 +251,20 @@ impl Question<'_> {
     ) -> Found {
         let cache = self.book.cache;
         let (hash, version) = (place.hash, place.visit.version);
+        let stamp = place.entry.as_ref().map_or(0, |entry| entry.stamp);
         // The holder may end between two steps; then it is asked again, and not for ever.
         for _ in 0..3 {
             let since = match self.zone.lease(&hash, version, self.now, cache.lock_age) {
                 Leased::Granted(ticket) => {
+                    if let Some((waiter, Some(_))) = self.waiter {
+                        // Where it has taken over it would wait for itself.
+                        self.zone.leave(&hash, waiter);
+                    }
                     let background = while_updating
                         && cache.background_update
                         && self.request.framing() == Framing::None;
                     if !background && self.is_far_range(cache.max_range_offset) {
-                        return self.pass_by(place.entry);
+                        return self.pass_by(place.entry, "--cache-max-range-offset");
                     }
                     let entry = place.entry.clone();
                     let found = self.ask_with(status, reason, ticket, place.entry, main, variants);
@@ -271,17 +289,24 @@ impl Question<'_> {
                 let ticket = self.zone.ticket(&hash, version);
                 return self.ask_with(status, reason, ticket, place.entry, main, variants);
             };
-            let patience = later(began.unwrap_or(self.now), cache.lock_timeout);
+            if began.is_some_and(|waited| stamp > 0 && stamp != waited.stamp) {
+                // What it waited for has come, and everybody has to ask all the same: not one after another.
+                self.zone.leave(&hash, waiter);
+                let ticket = self.zone.ticket(&hash, version);
+                return self.ask_with(status, reason, ticket, place.entry, main, variants);
+            }
+            let since_when = began.map_or(self.now, |waited| waited.since);
+            let patience = later(since_when, cache.lock_timeout);
             if patience <= self.now {
                 // C26: it goes by itself, and stores nothing.
                 self.zone.leave(&hash, waiter);
-                return self.pass_by(place.entry);
+                return self.pass_by(place.entry, "it waited for --cache-lock-timeout");
             }
             if self.zone.wait(&hash, waiter) {
-                return Found::Wait(hash, patience.min(later(since, cache.lock_age)));
+                return Found::Wait(hash, patience.min(later(since, cache.lock_age)), stamp);
             }
         }
-        self.pass_by(place.entry)
+        self.pass_by(place.entry, "others begin and end too quickly")
     }
 
     /// C17: a range that begins far behind the start, or is counted from the end.
@@ -303,7 +328,7 @@ impl Question<'_> {
     }
 
     /// The application is asked, and nothing is stored.
-    fn pass_by(&self, stale: Option<Arc<Entry>>) -> Found {
+    fn pass_by(&self, stale: Option<Arc<Entry>>, why: &'static str) -> Found {
         let status = match stale {
             Some(_) => CacheStatus::Expired,
             None => CacheStatus::Miss,
@@ -322,6 +347,7 @@ impl Question<'_> {
             stamp: 0,
             collapsed: false,
             as_get: false,
+            passed_by: Some(why),
         }))
     }
 
@@ -366,6 +392,7 @@ impl Question<'_> {
             stamp: self.zone.stamp(self.wall),
             collapsed: self.waiter.is_some_and(|(_, since)| since.is_some()),
             as_get: self.request.is_head() && self.book.converts_head(),
+            passed_by: None,
         }))
     }
 }
@@ -401,14 +428,9 @@ impl Asking {
         Some((main, variant))
     }
 
-    /// Where the expired entry is.
-    pub fn stale_place(&self) -> Option<&Ticket> {
+    /// Where the request's response was looked for: an expired entry is there, or an error may be remembered.
+    pub fn place_asked(&self) -> Option<&Ticket> {
         self.second.as_ref().or(self.main.as_ref())
-    }
-
-    /// The key's own place.
-    pub fn main_place(&self) -> Option<&Ticket> {
-        self.main.as_ref()
     }
 
     /// Says how it ended, to whoever waits.

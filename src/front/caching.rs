@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::conn::{Conn, Hub, Pending, Phase};
-use crate::cache::lookup::{Asking, Found, look};
+use crate::cache::lookup::{Asking, Found, Waited, look};
 use crate::cache::rules::{Book, Part};
 use crate::cache::zone::{Waiter, Zone};
 use crate::cache::{CacheStatus, Entry};
@@ -77,8 +77,9 @@ impl Conn {
                 self.answer_instead(status, Reason::default(), pending, hub);
             }
             Found::Forbidden => self.answer_instead(504, Reason::default(), pending, hub),
-            Found::Wait(hash, until) => {
-                pending.waited.get_or_insert(hub.now);
+            Found::Wait(hash, until, stamp) => {
+                let since = hub.now;
+                pending.waited.get_or_insert(Waited { since, stamp });
                 self.phase = Phase::Await(Box::new(Awaiting {
                     pending,
                     zone: subject.zone,

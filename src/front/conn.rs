@@ -12,6 +12,7 @@ use super::intake::BodyIntake;
 use super::status::Inquiry;
 use super::timers::{Alarm, Timers};
 use crate::buffer::chain::Spool;
+use crate::cache::lookup::Waited;
 use crate::config::{Client, Server};
 use crate::error::Gone;
 use crate::http::request::Request;
@@ -101,7 +102,7 @@ pub struct Pending {
     pub spool: Option<Spool>,
     pub caching: Caching,
     /// Since when it has waited for another to fill an entry of the cache.
-    pub waited: Option<Instant>,
+    pub waited: Option<Waited>,
 }
 
 /// One client connection.

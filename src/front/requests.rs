@@ -221,7 +221,11 @@ impl Conn {
         // What the cache may answer is taken in first: it need not go to an application at all.
         let cached = scgi.cache.as_ref().is_some_and(|cache| {
             let ignore = &scgi.ignore;
-            Book { cache, ignore }.part(&request) == Part::Takes || !cache.purge.is_empty()
+            let takes = Book { cache, ignore }.part(&request) == Part::Takes;
+            takes
+                || self
+                    .around("", false, hub)
+                    .says(&cache.purge, &request, &course)
         });
         let streams = !scgi.request_buffering && wanted && !cached;
         // What has come of a body that goes on as it comes is no more than one read.

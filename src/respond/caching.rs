@@ -3,7 +3,6 @@
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::cache_status;
 use super::course::Course;
@@ -11,7 +10,7 @@ use super::head::own;
 use super::hit::{HitManner, hit_reply};
 use super::local::{Around, Reason};
 use super::reply::{Answer, Reply};
-use crate::cache::lookup::{Question, seconds};
+use crate::cache::lookup::{Question, Waited, seconds};
 use crate::cache::rules::Book;
 use crate::cache::zone::{Waiter, Zone};
 use crate::cache::{CacheStatus, Entry};
@@ -38,7 +37,7 @@ impl Subject {
         cache: &'a Cache,
         request: &'a Request,
         around: &Around<'_>,
-        waiter: Option<(Waiter, Option<Instant>)>,
+        waiter: Option<(Waiter, Option<Waited>)>,
     ) -> Question<'a> {
         Question {
             zone: self.zone,

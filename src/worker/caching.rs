@@ -1,4 +1,4 @@
-//! A worker's dealings with the cache: what is stored of a response, what answers in place of one, what is refreshed and purged.
+//! A worker's dealings with the cache: what is stored of a response, what answers in place of one, what is refreshed.
 
 use std::io;
 use std::sync::Arc;
@@ -13,12 +13,11 @@ use crate::cache::fill::{Draft, Fill};
 use crate::cache::lookup::{Asking, Found, look, seconds};
 use crate::cache::rules::{Book, Freshened, Part, Storable, Times, Trouble};
 use crate::cache::zone::Verdict;
-use crate::cache::{CacheStatus, Entry, disk, key};
+use crate::cache::{CacheStatus, Entry, disk};
 use crate::config::Scgi;
 use crate::error::Fault;
-use crate::http::request::{Limits, Request};
 use crate::respond::cache_status::Forwarded;
-use crate::respond::caching::{Subject, own_entries};
+use crate::respond::caching::own_entries;
 use crate::respond::head::is_buffered;
 use crate::scgi::response::{Head, Length};
 
@@ -51,19 +50,23 @@ impl Filling {
     /// # Errors
     /// As [`Filling::write`].
     pub fn commit(mut self) -> io::Result<()> {
-        let stored = self.fill.commit(self.now)?;
+        let stored = self.fill.commit(self.now);
         self.asking.end(match stored {
-            true => Verdict::Stored,
+            Ok(true) => Verdict::Stored,
             // It was purged meanwhile: whoever waits asks anew.
-            false => Verdict::Abandoned,
+            Ok(false) => Verdict::Abandoned,
+            Err(_) => Verdict::Unstorable,
         });
-        Ok(())
+        stored.map(drop)
     }
 
-    /// It will not be complete, or can not be kept.
-    pub fn fail(mut self) {
+    /// It will not be complete; or, `unfit`, it can not be kept, as it is or where it was to be: nobody shall wait for another try.
+    pub fn fail(mut self, unfit: bool) {
         self.asking.zone.fill_failed();
-        self.asking.end(Verdict::Abandoned);
+        self.asking.end(match unfit {
+            true => Verdict::Unstorable,
+            false => Verdict::Abandoned,
+        });
     }
 }
 
@@ -121,11 +124,8 @@ impl Script<'_> {
             Found::Serve(entry, how) => {
                 return Consulted::Passed(self.serve(&entry, how, scgi, desk));
             }
-            // Nothing runs in the background here: whoever asks next finds it expired as well.
-            Found::Refresh(entry, _) => {
-                let how = CacheStatus::Stale;
-                return Consulted::Passed(self.serve(&entry, how, scgi, desk));
-            }
+            // Nothing runs in the background here, and what is only reached by redirects would stay stale for ever.
+            Found::Refresh(_, asking) => return self.ask_for(asking),
             Found::Error(status) => {
                 self.exchange.course.cache = zone.map(|_| CacheStatus::Hit);
                 status
@@ -160,44 +160,6 @@ impl Script<'_> {
                 Passed::Elsewhere
             }
         }
-    }
-
-    /// Purges what the request is about (C79, C80).
-    fn purge(&mut self, subject: &Subject, desk: &mut Desk) -> Consulted {
-        let zone = subject.zone;
-        let found = match subject.key.strip_suffix(b"*") {
-            Some(prefix) => {
-                zone.purge_prefix(prefix, SystemTime::now());
-                if let Err(error) = disk::save_rules(zone) {
-                    log::error!("{}: --cache-purge: {error}", self.prefix(None));
-                }
-                true
-            }
-            None => self.purge_key(subject),
-        };
-        if !found {
-            self.refuse(404);
-            return Consulted::Passed(Passed::Elsewhere);
-        }
-        let date = desk.date(self.wall);
-        let reply = self.around(&date, |around, request, course| {
-            around.empty(204, request, course)
-        });
-        Consulted::Passed(Passed::Done(self.reply(&reply)))
-    }
-
-    /// Purges a key, with the entries that other methods have under it. Whether there were any.
-    fn purge_key(&self, subject: &Subject) -> bool {
-        let mut of_post = subject.key.clone();
-        own_entries("POST", &mut of_post);
-        let mut found = false;
-        for key in [&subject.key, &of_post] {
-            match disk::purge(subject.zone, &key::hash(key)) {
-                Ok(was_there) => found |= was_there,
-                Err(error) => log::error!("{}: purge: {error}", self.prefix(None)),
-            }
-        }
-        found
     }
 
     /// The entry that the application is asked about: is it still good (C57)?
@@ -253,6 +215,19 @@ impl Script<'_> {
         log::warn!("{}: a stale response is sent instead", self.prefix(None));
         self.end_asking(Verdict::Abandoned);
         Some(self.serve(&entry, CacheStatus::Stale, scgi, desk))
+    }
+
+    /// A pass is over, and nothing was stored: it failed, or its response led elsewhere (C19).
+    pub(super) fn end_unfilled(&mut self, failed: bool) {
+        if self.asking.is_none() {
+            return;
+        }
+        let (verdict, why) = match failed {
+            true => (Verdict::Abandoned, "there is no response"),
+            false => (Verdict::Unstorable, "something else answers in its place"),
+        };
+        log::debug!("{}: not stored: {why}", self.prefix(None));
+        self.end_asking(verdict);
     }
 
     pub(super) fn end_asking(&mut self, verdict: Verdict) {
@@ -321,7 +296,7 @@ impl Script<'_> {
         let Some(asking) = &self.asking else {
             return Arc::clone(entry);
         };
-        let Some(place) = asking.stale_place() else {
+        let Some(place) = asking.place_asked() else {
             return Arc::clone(entry);
         };
         let storable = match freshened {
@@ -364,34 +339,6 @@ impl Script<'_> {
         }
     }
 
-    /// A request that may have changed something: what is stored of it is not good any more (RFC 9111 4.4).
-    fn invalidate(&mut self, head: &Head, scgi: &'static Scgi) {
-        let (Some(book), Some(cache)) = (book(scgi), &scgi.cache) else {
-            return;
-        };
-        let request = &self.exchange.request;
-        if book.part(request) != Part::Invalidates {
-            return;
-        }
-        let Some(mut targets) = book.invalidates(request, head) else {
-            return;
-        };
-        targets.push(request.target().to_vec());
-        let host = request.field("host").unwrap_or_default().to_vec();
-        let zones = self.shared.zones;
-        let date = crate::http::date::HttpDate::new(0);
-        let subjects = self.around(&date, |around, _, course| {
-            let subject = |target: &Vec<u8>| {
-                let request = get(target, &host)?;
-                around.subject(zones, cache, &request, course).ok()?
-            };
-            targets.iter().filter_map(subject).collect::<Vec<_>>()
-        });
-        for subject in subjects {
-            self.purge_key(&subject);
-        }
-    }
-
     /// Begins to store a response, if it is one to be stored.
     pub(super) fn begin_fill(&mut self, head: &Head, scgi: &'static Scgi) -> Option<Filling> {
         let name = scgi.cache.as_ref()?.status_name.as_deref();
@@ -417,7 +364,8 @@ impl Script<'_> {
 
     fn try_fill(&mut self, head: &Head, scgi: &'static Scgi) -> Option<Filling> {
         let mut asking = self.asking.take()?;
-        if !asking.is_candidate() {
+        if let Some(why) = asking.passed_by {
+            log::debug!("{}: not stored: {why}", self.prefix(None));
             return None;
         }
         match self.storable(head, scgi, &asking) {
@@ -470,14 +418,4 @@ impl Script<'_> {
         let book = book(scgi).ok_or("there is no cache")?;
         book.store(&self.exchange.request, head, times)
     }
-}
-
-/// A request for a target, for the sake of its key.
-fn get(target: &[u8], host: &[u8]) -> Option<Request> {
-    let head = [b"GET ", target, b" HTTP/1.1\r\nHost: ", host, b"\r\n\r\n"].concat();
-    let limits = Limits {
-        max_size: head.len() + 1,
-        underscores: false,
-    };
-    Request::parse(&head, &limits).ok()
 }

@@ -70,7 +70,7 @@ impl Script<'_> {
         let refused = matches!(windowed, Windowed::Unsatisfiable(_) | Windowed::Failed);
         let delivers = matches!(outcome, Outcome::Deliver) && !refused;
         if refused {
-            // That this client wants none of the response does not mean that it can not be stored.
+            // It is this client that does not get it. What others want may well be stored.
             self.end_asking(Verdict::Abandoned);
         }
         if self.shared.keeps_tries && !delivers {
@@ -441,6 +441,9 @@ impl Script<'_> {
                 self.prefix(Some(address)),
                 delivered.extra
             );
+        }
+        if let Some(why) = delivered.unkept {
+            log::debug!("{}: not stored: {why}", self.prefix(Some(address)));
         }
         if let Some((what, error)) = &delivered.store_error {
             log::error!("{}: {what}: {error}", self.prefix(Some(address)));

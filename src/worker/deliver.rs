@@ -81,9 +81,9 @@ impl Keeping {
     }
 
     /// Something is wrong with the response, or with the place where it was to be kept.
-    fn fail(self) {
+    fn fail(self, unfit: bool) {
         if let Keeping::Cache(filling) = self {
-            filling.fail();
+            filling.fail(unfit);
         }
     }
 }
@@ -111,6 +111,8 @@ pub struct Delivered {
     /// Why the response was not stored.
     /// With the flag that wanted it.
     pub store_error: Option<(&'static str, std::io::Error)>,
+    /// Why what was to be kept was not, where that is no error of ours.
+    pub unkept: Option<&'static str>,
     /// The last piece has been, and with it the exchange has ended.
     pub finished: bool,
 }
@@ -147,6 +149,10 @@ pub fn deliver(
         passed: 0,
     };
     let result = flow.run(from, incoming);
+    if let Some(keeping) = flow.job.store.take() {
+        flow.done.unkept = Some("the response was cut short");
+        keeping.fail(false);
+    }
     (flow.done, result)
 }
 
@@ -201,7 +207,9 @@ impl Flow<'_, '_, '_> {
         };
         // Neither a body that was longer than announced nor one that a reset has ended is known to be whole.
         if result.is_err() || self.done.extra > 0 || self.was_reset {
-            keeping.fail();
+            let why = "it may not be whole: it was longer than announced, or ended by a reset";
+            self.done.unkept = result.is_ok().then_some(why);
+            keeping.fail(result.is_err());
         } else {
             result = keeping.commit();
         }

@@ -13,6 +13,7 @@ mod conclude;
 pub mod deliver;
 pub mod exchange;
 pub mod pool;
+mod purging;
 pub mod receive;
 mod remember;
 pub mod report;

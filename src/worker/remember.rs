@@ -26,16 +26,16 @@ impl Script<'_> {
         }
     }
 
-    /// Remembers an error of the gateway for a time.
+    /// Remembers an error of the gateway for a time; where it does, whoever waits finds it.
     pub(super) fn remember(&mut self, status: u16, time: Duration, scgi: &'static Scgi) {
         let Some(asking) = &self.asking else { return };
-        if let Some(ticket) = asking.main_place()
+        if let Some(ticket) = asking.place_asked()
             && !time.is_zero()
             && !self.says_no_cache(scgi)
         {
             asking.zone.remember(ticket, status, time, Instant::now());
+            self.end_asking(Verdict::Abandoned);
         }
-        self.end_asking(Verdict::Abandoned);
     }
 
     pub(super) fn says_no_cache(&self, scgi: &Scgi) -> bool {

@@ -9,7 +9,7 @@ use super::report::{self, Record};
 use super::send::Body;
 use super::{Desk, Shared};
 use crate::cache::lookup::Asking;
-use crate::cache::zone::{Verdict, Zone};
+use crate::cache::zone::Zone;
 use crate::config::Scgi;
 use crate::config::address::Address;
 use crate::config::group::Group;
@@ -115,6 +115,8 @@ impl<'a> Script<'a> {
                 Settled::Scgi(scgi) => {
                     match self.visit(scgi, desk) {
                         Ok(Passed::Done(then)) => break then,
+                        // Whatever page there is for that, nobody wants it.
+                        _ if self.exchange.detached => break Then::Close,
                         Ok(Passed::Elsewhere) => {}
                         Err(fault) => match self.fail(&fault) {
                             Some(then) => break then,
@@ -152,11 +154,7 @@ impl<'a> Script<'a> {
             Err(fault) if !self.begun => self.stale_for_fault(fault, scgi, desk),
             _ => None,
         };
-        // Without a response nobody knows: whoever waits takes over.
-        self.end_asking(match result {
-            Ok(_) => Verdict::Unstorable,
-            Err(_) => Verdict::Abandoned,
-        });
+        self.end_unfilled(result.is_err());
         self.exchange.course.as_get = false;
         instead.map_or(result, Ok)
     }

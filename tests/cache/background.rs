@@ -108,6 +108,22 @@ fn a_failed_update_is_tried_again() {
     cached.get("/a").is("HIT", "new");
 }
 
+/// Z52: an update that fails needs no error page.
+#[test]
+fn a_failed_update_asks_for_no_page() {
+    let origin = Origin::new();
+    origin.says("/a", STALE, "{n}");
+    let flags = [&ON[..], &["--error-page", "502 /page"]].concat();
+    let cached = Cached::start(&origin, &flags);
+    cached.get("/a").is("MISS", "1");
+    origin.is(Health::Closes);
+    until("two updates", || {
+        assert_eq!(cached.get("/a").body, "1");
+        origin.asked("/a") >= 3
+    });
+    assert_eq!(origin.asked("/page"), 0);
+}
+
 /// C30, C63: the response itself may allow it, in its window.
 #[test]
 fn stale_while_revalidate_allows_it_in_its_time() {

@@ -2,7 +2,7 @@
 
 use super::{Cached, Origin, ask, take};
 use crate::common::http::Broken;
-use crate::common::{Pattern, until};
+use crate::common::{App, Pattern, until};
 
 const VALID: [&str; 2] = ["--cache-valid", "any 10m"];
 
@@ -19,6 +19,75 @@ fn a_body_until_the_end_is_stored_with_its_length() {
     cached.get("/none").is("MISS", "");
     let got = cached.get("/none").is("HIT", "");
     assert_eq!(got.field("content-length"), Some("0"));
+}
+
+/// A body that goes on as it comes does so where there is a cache, too, unless the cache has something to do with it.
+#[test]
+fn an_upload_goes_on_as_it_comes() {
+    let origin = Origin::new();
+    let app = App::script(|scgi| {
+        if scgi.try_request().is_ok() {
+            drop(scgi.try_send("Status: 200\r\nContent-Length: 2\r\n\r\nok"));
+        }
+    });
+    let addr = app.addr();
+    let flags = [
+        "--cache-purge",
+        "$http_x_purge",
+        "--location",
+        "/up",
+        "--request-buffering",
+        "off",
+        "--pass",
+        &addr,
+    ];
+    let cached = Cached::start(&origin, &flags);
+    let mut client = cached.client();
+    ask(&mut client, "POST", "/up", "Content-Length: 1000\r\n");
+    client.send("the beginning");
+    take(&mut client, "POST").with(200, "", "ok");
+}
+
+/// F: why a response was not stored is said at level debug.
+#[test]
+fn the_log_says_why_nothing_was_stored() {
+    let origin = Origin::new();
+    let good = "Status: 200 OK\r\nX-Accel-Expires: 100\r\n";
+    origin.sends("/cut", format!("{good}Content-Length: 9\r\n\r\ncut"));
+    origin.sends("/long", format!("{good}Content-Length: 4\r\n\r\nlonger"));
+    origin.says("/else", "X-Accel-Redirect: /b\r\n", "");
+    let cases = [
+        (
+            "/cut",
+            "--error-page",
+            "599 /",
+            "the response was cut short",
+        ),
+        (
+            "/long",
+            "--error-page",
+            "599 /",
+            "it was longer than announced",
+        ),
+        ("/else", "--error-page", "599 /", "something else answers"),
+        ("/a", "--cache-min-uses", "2", "--cache-min-uses"),
+        (
+            "/a",
+            "--cache-max-range-offset",
+            "0",
+            "--cache-max-range-offset",
+        ),
+        ("/a", "--no-cache", "1", "--no-cache"),
+        ("/a", "--error-page", "599 /", "nothing gives it a time"),
+    ];
+    for (target, flag, value, why) in cases {
+        let cached = Cached::start(&origin, &["--log-level", "debug", flag, value]);
+        let mut client = cached.client();
+        ask(&mut client, "GET", target, "Range: bytes=1-\r\n");
+        drop(client.try_response("GET"));
+        let line = cached.gate().logs("not stored: ");
+        assert!(line.contains(" debug ") && line.contains(why), "{line}");
+    }
 }
 
 /// Z14: chunks of the application are taken apart before they are stored, or refused; never content.

@@ -77,6 +77,40 @@ fn a_bypass_replaces_a_remembered_error() {
     cached.get("/a").is("HIT", "/a 2");
 }
 
+/// C36: an error of who went past a fresh entry is not for those who need not.
+#[test]
+fn a_fresh_entry_goes_before_a_remembered_error() {
+    let origin = Origin::new();
+    let flags = [
+        "--cache-valid",
+        "any 10m",
+        "--cache-bypass",
+        "$http_x_fresh",
+    ];
+    let cached = Cached::start(&origin, &flags);
+    cached.get("/a").is("MISS", "/a 1");
+    origin.is(Health::Closes);
+    assert_eq!(cached.get_with("/a", "X-Fresh: 1\r\n").status, 502);
+    cached.get("/a").is("HIT", "/a 1");
+}
+
+/// C36, C54: an error is remembered of its own variant alone.
+#[test]
+fn an_error_is_of_its_own_variant() {
+    let origin = Origin::new();
+    origin.says("/a", "Vary: X-Kind\r\n", "{n}");
+    let cached = Cached::start(&origin, &["--cache-valid", "any 10m"]);
+    let get = |kind| cached.get_with("/a", &format!("X-Kind: {kind}\r\n"));
+    get(1).is("MISS", "1");
+    origin.is(Health::Closes);
+    assert_eq!(get(2).status, 502);
+    origin.is(Health::Well);
+    get(1).is("HIT", "1");
+    let second = get(2);
+    assert_eq!((second.status, second.cache.as_str()), (502, "HIT"));
+    get(3).is("MISS", "3");
+}
+
 /// C29, C36: a stale entry goes before an error that would be remembered.
 #[test]
 fn a_stale_entry_goes_before_a_remembered_error() {

@@ -96,6 +96,23 @@ fn all_variants_become_invalid() {
     }
 }
 
+/// The key may have more than the target: it is that of a GET of this client.
+#[test]
+fn keys_with_fields_and_cookies_become_invalid() {
+    let origin = Origin::new();
+    origin.says("/a", GOOD, "{n}");
+    let key = ["--cache-key", "$request_uri,$http_x_user,$cookie_lang"];
+    let cached = Cached::start(&origin, &[&RULES[..], &key].concat());
+    let fields = |user| format!("X-User: {user}\r\nCookie: a=b; lang=en\r\n");
+    cached.get_with("/a", &fields(1)).is("MISS", "1");
+    cached.get_with("/a", &fields(2)).is("MISS", "2");
+    let length = "Content-Length: 0\r\n";
+    let post = cached.ask("POST", "/a", &[&fields(1), length].concat());
+    assert_eq!(post.status, 200);
+    cached.get_with("/a", &fields(1)).is("MISS", "4");
+    cached.get_with("/a", &fields(2)).is("HIT", "2");
+}
+
 /// Z54: offered, not forced: nginx's rules make nothing invalid.
 #[test]
 fn the_rules_of_nginx_make_nothing_invalid() {

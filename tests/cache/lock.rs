@@ -107,6 +107,131 @@ fn an_uncacheable_response_lets_all_go_together() {
     }
 }
 
+/// As above, with other reasons why nobody can use what the first one got.
+#[track_caller]
+fn goes_together(origin: &Origin, cached: &Cached) -> Vec<Client> {
+    let latch = origin.holds("/a");
+    let mut clients = waiters(cached, 1);
+    origin.wait_asked("/a", 1);
+    clients.extend(waiters(cached, 10));
+    cached.gate().has_read_everything();
+    assert_eq!(origin.asked("/a"), 1);
+    let second = origin.holds("/a");
+    latch.open();
+    origin.wait_asked("/a", 11);
+    second.open();
+    clients
+}
+
+/// Z45: what does not fit into the cache can not be stored either.
+#[test]
+fn what_does_not_fit_lets_all_go_together() {
+    let origin = Origin::new();
+    origin.says("/a", GOOD, vec![b'a'; 200_000]);
+    let cached = Cached::zoned(&origin, "max_size=100k", &LOCK);
+    for client in &mut goes_together(&origin, &cached) {
+        let got = take(client, "GET");
+        assert_eq!((got.status, got.cache.as_str()), (200, "MISS"));
+        assert_eq!(got.body.len(), 200_000);
+    }
+}
+
+/// Z45: an intercepted error without a time is not remembered.
+#[test]
+fn an_intercepted_error_lets_all_go_together() {
+    let origin = Origin::new();
+    origin.says("/a", "Status: 404\r\n", "");
+    let more = ["--intercept-errors", "on", "--error-page", "404 /page"];
+    let flags = [&LOCK[..], &more].concat();
+    let cached = Cached::start(&origin, &flags);
+    for client in &mut goes_together(&origin, &cached) {
+        let got = take(client, "GET");
+        assert_eq!((got.status, &got.body[..5]), (404, "/page"));
+    }
+}
+
+/// Z45: what is stored and must be validated each time is validated by all at the same time.
+#[test]
+fn what_must_always_be_validated_lets_all_go_together() {
+    for fields in [
+        "Cache-Control: no-cache\r\n",
+        "Cache-Control: max-age=0\r\n",
+    ] {
+        let origin = Origin::new();
+        origin.says("/a", &format!("{fields}ETag: \"v1\"\r\n"), "the body");
+        let flags = [&LOCK[..], &["--cache-rules", "rfc9111"]].concat();
+        let cached = Cached::start(&origin, &flags);
+        for client in &mut goes_together(&origin, &cached) {
+            let got = take(client, "GET");
+            assert_eq!((got.status, got.body.as_str()), (200, "the body"));
+        }
+    }
+}
+
+/// Z45: who does not ask for all says nothing of what all others get.
+#[test]
+fn special_requests_do_not_let_all_go() {
+    let ways = [
+        ("GET", "X-Fresh: 1\r\n", "nginx"),
+        ("GET", "X-Fresh: 1\r\n", "rfc9111"),
+        ("HEAD", "", "rfc9111"),
+    ];
+    for (method, fields, rules) in ways {
+        let origin = Origin::new();
+        origin.says("/a", GOOD, "{n}");
+        let latch = origin.holds("/a");
+        let more = [
+            "--cache-bypass",
+            "$http_x_fresh",
+            "--no-cache",
+            "$http_x_fresh",
+            "--cache-rules",
+            rules,
+        ];
+        let flags = [&LOCK[..], &more].concat();
+        let cached = Cached::start(&origin, &flags);
+        let mut clients = waiters(&cached, 1);
+        origin.wait_asked("/a", 1);
+        clients.extend(waiters(&cached, 5));
+        cached.gate().has_read_everything();
+        origin.holds_no_more("/a");
+        assert_eq!(cached.ask(method, "/a", fields).status, 200);
+        clients.extend(waiters(&cached, 5));
+        cached.gate().has_read_everything();
+        latch.open();
+        for client in &mut clients {
+            assert_eq!(take(client, "GET").body, "1", "{method} {fields}{rules}");
+        }
+        assert_eq!(origin.asked("/a"), 2, "{method} {fields}{rules}");
+    }
+}
+
+/// C25: where the holder's own condition or range refuses it the response, another takes over.
+#[test]
+fn a_refused_condition_hands_over() {
+    for (fields, status) in [
+        ("Range: bytes=1000-\r\n", 416),
+        ("If-Match: \"other\"\r\n", 412),
+    ] {
+        let origin = Origin::new();
+        origin.says("/a", GOOD, "{n}");
+        let latch = origin.holds("/a");
+        let cached = Cached::start(&origin, &LOCK);
+        let mut first = cached.client();
+        ask(&mut first, "GET", "/a", fields);
+        origin.wait_asked("/a", 1);
+        let mut others = waiters(&cached, 5);
+        cached.gate().has_read_everything();
+        origin.holds_no_more("/a");
+        latch.open();
+        assert_eq!(take(&mut first, "GET").status, status);
+        for client in &mut others {
+            assert_eq!(take(client, "GET").body, "2");
+        }
+        assert_eq!(origin.asked("/a"), 2);
+    }
+}
+
 /// Z45: so they do when the head alone shows it, while its body is still on its way.
 #[test]
 fn the_head_of_an_uncacheable_response_is_enough() {

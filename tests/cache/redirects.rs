@@ -39,6 +39,32 @@ fn a_redirect_leads_into_a_cached_location() {
     assert_eq!(cached.get("/in/b").status, 404);
 }
 
+/// C63: nothing is refreshed beside a redirect, so the request does it, lest what is only reached by redirects stay stale.
+#[test]
+fn what_a_redirect_leads_to_does_not_stay_stale() {
+    let origin = Origin::new();
+    let addr = origin.addr();
+    origin.says("/a", "X-Accel-Redirect: /in/b\r\n", "");
+    origin.says("/in/b", "X-Accel-Expires: @1\r\n", "{n}");
+    let flags = [
+        "--location",
+        "/in/",
+        "--internal",
+        "--cache-background-update",
+        "on",
+        "--cache-use-stale",
+        "updating",
+        "--pass",
+        &addr,
+    ];
+    let cached = Cached::start(&origin, &flags);
+    cached.get("/a").is("MISS", "1");
+    cached.get("/a").is("EXPIRED", "2");
+    origin.says("/in/b", GOOD, "{n}");
+    cached.get("/a").is("EXPIRED", "3");
+    cached.get("/a").is("HIT", "3");
+}
+
 /// The place that is redirected to need not be the application's.
 #[test]
 fn a_redirect_to_a_file_is_not_stored() {

@@ -263,11 +263,11 @@ impl Gate {
     /// where the machine is busy.
     #[track_caller]
     pub fn sees_off(&self, client: Client) {
-        let port = client.local_port();
+        let ports = client.ports();
         drop(client);
-        if let Some(port) = port {
+        if let Some((ours, theirs)) = ports {
             until("the client's end to arrive", || {
-                !process::is_whole_with(port)
+                !process::is_whole_with(ours, theirs)
             });
         }
         self.has_read_everything();

@@ -143,10 +143,13 @@ impl Broken {
 }
 
 impl Client {
-    /// Our port of a connection over TCP.
-    pub fn local_port(&self) -> Option<u16> {
+    /// The ports of a connection over TCP: ours and theirs.
+    pub fn ports(&self) -> Option<(u16, u16)> {
         match &self.stream {
-            Stream::Tcp(stream) => stream.local_addr().ok().map(|addr| addr.port()),
+            Stream::Tcp(stream) => {
+                let (ours, theirs) = (stream.local_addr().ok()?, stream.peer_addr().ok()?);
+                Some((ours.port(), theirs.port()))
+            }
             Stream::Unix(_) => None,
         }
     }

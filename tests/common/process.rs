@@ -343,15 +343,18 @@ pub fn listens(address: &str) -> bool {
     })
 }
 
-/// Whether any socket of this machine still has its connection to this port of ours whole: nothing of its end has arrived.
-pub fn is_whole_with(port: u16) -> bool {
+/// Whether a socket of this machine at the port `at` still has its connection to this port of ours whole: nothing of its end
+/// has arrived. Other servers may have a connection to the same port.
+pub fn is_whole_with(port: u16, at: u16) -> bool {
     let tables =
         ["/proc/net/tcp", "/proc/net/tcp6"].map(|p| std::fs::read_to_string(p).unwrap_or_default());
     tables.iter().flat_map(|t| t.lines()).any(|line| {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let remote = words.get(2).and_then(|a| a.rsplit(':').next());
-        words.get(3) == Some(&"01")
-            && remote.and_then(|p| u16::from_str_radix(p, 16).ok()) == Some(port)
+        let port_in = |word: usize| {
+            let digits = words.get(word)?.rsplit(':').next()?;
+            u16::from_str_radix(digits, 16).ok()
+        };
+        words.get(3) == Some(&"01") && port_in(2) == Some(port) && port_in(1) == Some(at)
     })
 }
 

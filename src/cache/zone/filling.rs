@@ -308,8 +308,9 @@ impl Drop for Ticket {
         // The clock is read before the lock is taken.
         let now = Instant::now();
         let open = match self.verdict {
-            Verdict::Abandoned | Verdict::Stored => None,
-            Verdict::Unstorable => Some(zone.until(now, OPEN)),
+            // Who nobody waits for is perhaps a special case: one that goes past the cache, or a HEAD.
+            Verdict::Unstorable if self.lease.is_some() => Some(zone.until(now, OPEN)),
+            Verdict::Abandoned | Verdict::Stored | Verdict::Unstorable => None,
         };
         let mut state = zone.lock();
         if self.pins {
@@ -327,7 +328,7 @@ impl Drop for Ticket {
                 state.leases.remove(&self.hash).map(|lease| lease.waiters)
             }
             // Somebody has taken over, but what they all wait for is there, or is known never to be.
-            Some(lease) if matches!(self.verdict, Verdict::Stored | Verdict::Unstorable) => {
+            Some(lease) if self.verdict == Verdict::Stored || open.is_some() => {
                 Some(std::mem::take(&mut lease.waiters))
             }
             _ => None,

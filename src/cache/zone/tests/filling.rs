@@ -80,7 +80,9 @@ fn a_ticket_without_a_lease_wakes_nobody_but_with_a_response() {
     assert!(zone.wait(&hash(1), waiter(1)));
     drop(ticket(zone, 1));
     ticket(zone, 1).end(Verdict::Abandoned);
+    ticket(zone, 1).end(Verdict::Unstorable);
     assert_eq!(take(&woken), []);
+    assert!(matches!(lease(zone, 1, zone.began), Leased::Held(_)));
     ticket(zone, 1).end(Verdict::Stored);
     assert_eq!(take(&woken), [1]);
 }
