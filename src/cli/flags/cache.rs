@@ -80,7 +80,8 @@ pub const FLAGS: &[Flag] = &[
         manual: "How long responses are good that do not say so themselves: status codes, or `any`, and a time. Without codes it \
             means 200, 301 and 302. A code goes before `any` wherever it stands; of two that name the same code the first \
             holds. The time `0` keeps nothing.\n\n\
-            502 and 504 of the gateway itself, and errors that `--intercept-errors` answers, are remembered for their code's time too.",
+            502 and 504 of the gateway itself are remembered for their code's time too, and errors that `--intercept-errors` answers \
+            for as long as their responses would be kept.",
         role: Role::Set(|s, v| add(&mut s.cache_valid, cache_valid(v))),
         ..BASE
     },
