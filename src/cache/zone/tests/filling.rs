@@ -92,7 +92,7 @@ fn after_what_can_not_be_stored_nobody_waits_for_a_while() {
     // The first takes the lease all the same: its response may be another.
     let first = granted(zone, 1, Instant::now());
     match lease(zone, 1, Instant::now()) {
-        Leased::Open(ticket) => assert!(!ticket.lease.is_some()),
+        Leased::Open(ticket) => assert!(ticket.lease.is_none()),
         other => panic!("{other:?}"),
     }
     let later = Instant::now() + Duration::from_secs(31);
