@@ -30,6 +30,9 @@ pub enum Part {
     Takes,
 }
 
+/// So many seconds a clock may be set back before what was stored is not believed any more.
+const CLOCK_STEP: u64 = 60;
+
 /// Whether a stored response may answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reuse {
@@ -181,6 +184,11 @@ impl Meta {
     /// The age of the response, in seconds (RFC 9111 4.2.3).
     pub fn age(&self, now: u64) -> u64 {
         u64::from(self.initial_age) + now.saturating_sub(self.received)
+    }
+
+    /// It came when the clock was ahead: what it says of its time can not be used, for it would be fresh for as long again.
+    fn is_of_the_future(&self, now: u64) -> bool {
+        self.received > now.saturating_add(CLOCK_STEP)
     }
 }
 

@@ -22,7 +22,7 @@ pub fn part(book: &Book<'_>, request: &Request) -> Part {
 
 /// C21, C30.
 pub fn reuse(book: &Book<'_>, meta: &Meta, now: u64) -> Reuse {
-    if now <= meta.fresh_until && !meta.no_cache {
+    if now <= meta.fresh_until && !meta.no_cache && !meta.is_of_the_future(now) {
         return Reuse::Fresh;
     }
     let in_window = now <= window_end(meta, meta.stale_while);

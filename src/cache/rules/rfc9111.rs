@@ -124,7 +124,7 @@ fn has_body(request: &Request) -> bool {
 
 /// RFC 9111 4.2. A clock that has been set back makes nothing fresh that was stale from the start.
 fn is_fresh(meta: &Meta, now: u64) -> bool {
-    now.max(meta.received) <= meta.fresh_until
+    now.max(meta.received) <= meta.fresh_until && !meta.is_of_the_future(now)
 }
 
 /// RFC 9111 5.2.1.1. Ages are counted in whole seconds, so none is really 0: `max-age=0` wants a validation.
