@@ -131,6 +131,12 @@ impl Cache {
         let found = found.or_else(|| self.valid.iter().find(any));
         found.map(|valid| valid.time)
     }
+
+    /// The same in whole seconds, which is what responses are kept by: a part of one is a whole one.
+    pub fn valid_seconds(&self, status: u16) -> Option<u64> {
+        let millis = self.valid_for(status)?.as_millis();
+        Some(u64::try_from(millis.div_ceil(1000)).unwrap_or(u64::MAX))
+    }
 }
 
 impl UseStale {

@@ -8,8 +8,8 @@ use super::cache_status;
 use super::course::Course;
 use super::head::own;
 use super::hit::{HitManner, hit_reply};
-use super::local::{Around, Reason};
-use super::reply::{Answer, Reply};
+use super::local::{Around, Reason, heard};
+use super::reply::Reply;
 use crate::cache::lookup::{Question, Waited, seconds};
 use crate::cache::rules::Book;
 use crate::cache::zone::{Waiter, Zone};
@@ -137,16 +137,7 @@ impl Around<'_> {
                 lines: &lines,
             },
         );
-        match answer {
-            Answer::Reply(reply) => Ok(reply),
-            Answer::Refused(status, field) => {
-                let reason = Reason {
-                    field,
-                    ..Reason::default()
-                };
-                Err((status, reason))
-            }
-        }
+        heard(answer)
     }
 
     /// A response of this status without a body.

@@ -326,16 +326,7 @@ impl<'a> Around<'a> {
                 status,
             },
         );
-        match answer {
-            Answer::Reply(reply) => Ok(reply),
-            Answer::Refused(status, field) => {
-                let reason = Reason {
-                    field,
-                    ..Reason::default()
-                };
-                Err((status, reason))
-            }
-        }
+        heard(answer)
     }
 
     /// Fields that go with every response of this course: those of an earlier response, and `--add-header`.
@@ -382,6 +373,20 @@ impl<'a> Around<'a> {
         let facts = self.facts(request, course, 0);
         template.render(&Encoded(&facts), &mut text);
         text
+    }
+}
+
+/// The response, or the status that refuses it and the field that belongs to that.
+pub(super) fn heard(answer: Answer) -> Result<Reply, (u16, Reason)> {
+    match answer {
+        Answer::Reply(reply) => Ok(reply),
+        Answer::Refused(status, field) => {
+            let reason = Reason {
+                field,
+                ..Reason::default()
+            };
+            Err((status, reason))
+        }
     }
 }
 

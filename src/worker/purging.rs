@@ -57,7 +57,8 @@ impl Script<'_> {
             return;
         };
         let request = &self.exchange.request;
-        if book.part(request) != Part::Invalidates {
+        // A POST may be kept itself, and makes invalid what a GET has all the same.
+        if book.part(request) != Part::Invalidates && request.method() != "POST" {
             return;
         }
         let Some(mut targets) = book.invalidates(request, head) else {

@@ -9,7 +9,7 @@ pub mod stored;
 use crate::cache::{Entry, Meta};
 use crate::config::Ignore;
 use crate::config::cache::{Cache, RuleBook};
-use crate::http::request::Request;
+use crate::http::request::{Framing, Request};
 use crate::scgi::response::Head;
 
 /// The settings that the rules go by.
@@ -29,6 +29,9 @@ pub enum Part {
     /// It may be answered from the cache, and its response may be stored.
     Takes,
 }
+
+/// So many seconds a clock may be set back before what was stored is not believed any more.
+const CLOCK_STEP: u64 = 60;
 
 /// Whether a stored response may answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +83,12 @@ pub enum Freshened {
     Update(Storable),
     /// It may be served this once, and is to be forgotten.
     Drop,
+}
+
+/// Whether the request brings content.
+fn has_body(request: &Request) -> bool {
+    let is_framed = !matches!(request.framing(), Framing::None | Framing::Length(0));
+    is_framed && !request.is_bodyless()
 }
 
 impl Book<'_> {
@@ -181,6 +190,11 @@ impl Meta {
     /// The age of the response, in seconds (RFC 9111 4.2.3).
     pub fn age(&self, now: u64) -> u64 {
         u64::from(self.initial_age) + now.saturating_sub(self.received)
+    }
+
+    /// It came when the clock was ahead: what it says of its time can not be used, for it would be fresh for as long again.
+    fn is_of_the_future(&self, now: u64) -> bool {
+        self.received > now.saturating_add(CLOCK_STEP)
     }
 }
 

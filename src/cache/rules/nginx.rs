@@ -3,7 +3,7 @@
 //! The directives of requests mean nothing here (C48), nothing is heuristic (C38), and nobody's request makes a stored response
 //! invalid.
 
-use super::{Book, Freshened, Part, Reuse, Storable, Times, Trouble, stored};
+use super::{Book, Freshened, Part, Reuse, Storable, Times, Trouble, has_body, stored};
 use crate::cache::directives::{ResponseDirectives, Seconds};
 use crate::cache::{Entry, Meta, vary};
 use crate::http::date;
@@ -14,6 +14,8 @@ use crate::scgi::response::{Head, Known};
 /// C9: GET and HEAD always, POST where the settings have it.
 pub fn part(book: &Book<'_>, request: &Request) -> Part {
     match request.method() {
+        // C12: the key knows nothing of the body, so one client could choose what others get.
+        "GET" | "HEAD" if has_body(request) => Part::None,
         "GET" | "HEAD" => Part::Takes,
         "POST" if book.cache.post => Part::Takes,
         _ => Part::None,
@@ -22,7 +24,7 @@ pub fn part(book: &Book<'_>, request: &Request) -> Part {
 
 /// C21, C30.
 pub fn reuse(book: &Book<'_>, meta: &Meta, now: u64) -> Reuse {
-    if now <= meta.fresh_until && !meta.no_cache {
+    if now <= meta.fresh_until && !meta.no_cache && !meta.is_of_the_future(now) {
         return Reuse::Fresh;
     }
     let in_window = now <= window_end(meta, meta.stale_while);
@@ -269,8 +271,7 @@ fn expires(head: &Head, times: Times) -> Says {
 
 /// C40, Z39.
 fn by_status(book: &Book<'_>, status: u16, times: Times) -> Result<Until, &'static str> {
-    let time = book.cache.valid_for(status);
-    match time.map_or(0, |time| time.as_secs()) {
+    match book.cache.valid_seconds(status).unwrap_or(0) {
         0 => Err("nothing gives it a time"),
         seconds => Ok(Until {
             last: times.received.saturating_add(seconds),

@@ -9,10 +9,10 @@ mod freshness;
 mod storing;
 mod targets;
 
-use super::{Book, Freshened, Part, Reuse, Storable, Times, Trouble, stored};
+use super::{Book, Freshened, Part, Reuse, Storable, Times, Trouble, has_body, stored};
 use crate::cache::Meta;
 use crate::cache::directives::{MaxStale, RequestDirectives, values};
-use crate::http::request::{Framing, Request};
+use crate::http::request::Request;
 use crate::scgi::response::{Head, Known};
 
 pub use freshening::{freshen, head_seen};
@@ -37,8 +37,11 @@ pub fn only_if_cached(book: &Book<'_>, request: &Request) -> bool {
 
 /// RFC 9111 4: fresh, or stale and allowed to be, and nobody wants it validated.
 pub fn reuse(book: &Book<'_>, meta: &Meta, request: &Request, now: u64) -> Reuse {
-    let now = now.max(meta.received); // a clock that was set back makes nothing younger than it came
     let ask = |while_updating| Reuse::Expired { while_updating };
+    if meta.is_of_the_future(now) {
+        return ask(false);
+    }
+    let now = now.max(meta.received); // a clock that was set back makes nothing younger than it came
     let wanted = RequestDirectives::of(request);
     if meta.no_cache || wanted.no_cache || is_too_old(meta, wanted.max_age, now) {
         return ask(false);
@@ -117,11 +120,6 @@ pub fn invalidates(_: &Book<'_>, request: &Request, head: &Head) -> Option<Vec<V
 /// No: the standard has its own use for the response to a HEAD (RFC 9111 4.3.5).
 pub fn converts_head(_: &Book<'_>) -> bool {
     false
-}
-
-fn has_body(request: &Request) -> bool {
-    let is_framed = !matches!(request.framing(), Framing::None | Framing::Length(0));
-    is_framed && !request.is_bodyless()
 }
 
 /// RFC 9111 5.2.1.1. Ages are counted in whole seconds, so none is really 0: `max-age=0` wants a validation.

@@ -88,9 +88,9 @@ impl Heard {
         if let Some(seconds) = self.lifetime(book, head, times) {
             return Ok(after(seconds, Source::Response));
         }
-        if let Some(time) = book.cache.valid_for(head.status()) {
+        if let Some(time) = book.cache.valid_seconds(head.status()) {
             let source = Source::Settings;
-            return match time.as_secs() {
+            return match time {
                 0 => Err("--cache-valid 0"),
                 seconds => Ok(Freshness {
                     end: times.received.saturating_add(seconds),

@@ -258,3 +258,30 @@ pub fn trouble(word: &str) -> Trouble {
         status => Trouble::Status(status.parse().expect("a status")),
     }
 }
+
+/// A clock that was ahead for a while must not make what was stored then fresh until that time has come.
+#[test]
+fn what_came_when_the_clock_was_ahead_is_not_fresh() {
+    let text = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    let limits = Limits {
+        max_size: 100,
+        underscores: false,
+    };
+    let request = Request::parse(text, &limits).unwrap();
+    for words in ["", "rfc9111"] {
+        let settings = Settings::of(words);
+        let book = Book {
+            cache: &settings.cache,
+            ignore: &settings.ignore,
+        };
+        for (ahead, is_fresh) in [(0, true), (60, true), (61, false), (1 << 40, false)] {
+            let meta = Meta {
+                received: NOW + ahead,
+                fresh_until: NOW + ahead + 60,
+                ..Meta::default()
+            };
+            let reuse = book.reuse(&meta, &request, NOW);
+            assert_eq!(reuse == Reuse::Fresh, is_fresh, "{words} {ahead}");
+        }
+    }
+}
