@@ -152,3 +152,49 @@ impl UseStale {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cache(valid: &[(ValidCodes, u64)]) -> Cache {
+        let valid = valid.iter().map(|(codes, millis)| Valid {
+            codes: codes.clone(),
+            time: Duration::from_millis(*millis),
+        });
+        Cache {
+            zone: ZoneName::Fixed(0),
+            key: Template::text(b""),
+            valid: valid.collect(),
+            post: false,
+            min_uses: 1,
+            bypass: Vec::new(),
+            no_cache: Vec::new(),
+            lock: false,
+            lock_age: Duration::ZERO,
+            lock_timeout: Duration::ZERO,
+            use_stale: UseStale::default(),
+            background_update: false,
+            revalidate: false,
+            max_range_offset: None,
+            purge: Vec::new(),
+            status_name: None,
+            targeted: Vec::new(),
+            rules: RuleBook::Nginx,
+        }
+    }
+
+    #[test]
+    fn a_code_goes_before_any_and_a_part_of_a_second_is_a_second() {
+        let these = ValidCodes::These(vec![404]);
+        let cache = cache(&[
+            (ValidCodes::Any, 500),
+            (these, 1001),
+            (ValidCodes::Any, 9000),
+        ]);
+        assert_eq!(cache.valid_seconds(404), Some(2));
+        assert_eq!(cache.valid_seconds(200), Some(1));
+        assert_eq!(cache.valid_for(500), Some(Duration::from_millis(500)));
+        assert_eq!(super::tests::cache(&[]).valid_seconds(200), None);
+    }
+}

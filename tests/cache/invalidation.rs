@@ -31,6 +31,18 @@ fn an_unsafe_method_makes_its_own_target_invalid() {
     }
 }
 
+/// A POST that may be kept itself is unsafe all the same.
+#[test]
+fn a_post_that_is_cached_makes_invalid_what_a_get_has() {
+    let origin = Origin::new();
+    let flags = [&RULES[..], &["--cache-methods", "GET HEAD POST"]].concat();
+    let cached = Cached::start(&origin, &flags);
+    origin.says("/a", GOOD, "{n}");
+    cached.get("/a").is("MISS", "1");
+    assert_eq!(cached.post("/a", "x").status, 200);
+    assert_ne!(cached.get("/a").cache, "HIT");
+}
+
 /// A redirection after a POST is the usual case.
 #[test]
 fn a_redirection_makes_invalid_as_well() {

@@ -103,6 +103,28 @@ fn a_listed_post_has_entries_apart_from_get() {
     assert_eq!(origin.asked("/a"), 2);
 }
 
+/// C12: no key knows the body of a GET, so it neither asks the cache nor fills it.
+#[test]
+fn a_get_with_a_body_passes_by() {
+    let origin = Origin::new();
+    for rules in ["nginx", "rfc9111"] {
+        let flags = ["--cache-valid", "200 10m", "--cache-rules", rules];
+        let cached = Cached::start(&origin, &flags);
+        let target = format!("/{rules}");
+        let with_body = || {
+            let mut client = cached.client();
+            client.send(format!(
+                "GET {target} HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\nevil"
+            ));
+            take(&mut client, "GET").body
+        };
+        assert_eq!(with_body(), format!("{target} 1"));
+        cached.get(&target).is("MISS", &format!("{target} 2"));
+        assert_eq!(with_body(), format!("{target} 3"));
+        cached.get(&target).is("HIT", &format!("{target} 2"));
+    }
+}
+
 /// C12: who wants the body in the key puts it there.
 #[test]
 fn the_key_may_have_what_tells_bodies_apart() {

@@ -68,7 +68,8 @@ pub const FLAGS: &[Flag] = &[
         brief: "what tells cached responses apart",
         manual: "What tells cached responses apart. Unlike nginx there is a default. All that a response depends on must be in \
             the key, unless the response says so by Vary, whose variants are kept each by itself. The body of a request is \
-            not in it. Methods other than GET and HEAD never share a response with these.",
+            not in it, so a GET with a body passes by. `$host` has no port: where the application repeats the one that the client \
+            named, `$http_host` belongs in the key. Methods other than GET and HEAD never share a response with these.",
         role: Role::Set(|s, v| put(&mut s.cache_key, cache_key(v))),
         ..BASE
     },
@@ -206,7 +207,7 @@ pub const FLAGS: &[Flag] = &[
         manual: "A request for which one of these templates is neither empty nor `0`, as in `--cache-bypass`, removes what is kept \
             under its key, all variants, and is not passed on: it is answered with 204, or with 404 where there was \
             nothing. A key that ends in `*` removes all that begin like it; their files may stay for a while, see `purger` of \
-            `--cache-path`, but are not used.\n\n\
+            `--cache-path`, but are not used. Where a redirect inside the gateway led to is removed by a wildcard, unless the key has `$uri`.\n\n\
             Whoever can make the template hold can remove: say by `--deny`, or a `--map` of `$remote_addr`, who may.",
         role: Role::Set(|s, v| add(&mut s.cache_purge, conditions(v))),
         ..BASE
