@@ -1,6 +1,7 @@
 //! The PROXY protocol in front of a connection's own bytes, with raw sockets in the proxy's place.
 
 use std::net::TcpListener;
+use std::os::unix::net::UnixStream;
 
 use crate::common::gate::Starter;
 use crate::common::{Client, Gate, Response, Stream, Temp, until};
@@ -279,9 +280,14 @@ fn a_unix_listener_can_have_it_too() {
             "proxy_protocol",
         ])
         .start();
+    // It opens the listener itself, in its own time.
     let connect = || {
-        let stream = std::os::unix::net::UnixStream::connect(&path).expect("connect");
-        Client::new(Stream::Unix(stream))
+        let mut stream = None;
+        until("the socket", || {
+            stream = UnixStream::connect(&path).ok();
+            stream.is_some()
+        });
+        Client::new(Stream::Unix(stream.expect("a connection")))
     };
     let mut client = connect();
     client.send(TEXT);
