@@ -142,7 +142,8 @@ impl Question<'_> {
         let visit = self.zone.visit(&hash, self.now)?;
         let entry = match &visit.known {
             Known::Nothing => None,
-            Known::Held(entry) if disk::is_whole(entry) => Some(Arc::clone(entry)),
+            // Once in a second: for a hit this one system call would be one in five.
+            Known::Held(entry) if !visit.first || disk::is_whole(entry) => Some(Arc::clone(entry)),
             Known::Held(_) => {
                 let path = key::file_path(self.zone.settings, &hash);
                 log::error!(

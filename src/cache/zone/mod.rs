@@ -84,6 +84,8 @@ pub struct Visit {
     pub version: u32,
     /// An error that is remembered (C36).
     pub error: Option<u16>,
+    /// Nobody has asked for it in this second before.
+    pub first: bool,
 }
 
 /// Where a stored response is.
@@ -167,6 +169,7 @@ impl Zone {
         self.drop_purged(&mut state, hash);
         let loading = state.loading;
         let mut evicted = Vec::new();
+        let before = state.index.get(hash).map(|node| node.seen);
         let node = state.index.touch(hash, seen, &mut evicted);
         let visit = node.map(|node| {
             node.uses = node.uses.saturating_add(1);
@@ -180,6 +183,7 @@ impl Zone {
                 uses: node.uses,
                 version: node.version(),
                 error: (node.error != 0 && seen < node.error_until).then_some(node.error),
+                first: before != Some(seen),
             }
         });
         self.removed(state, evicted);
