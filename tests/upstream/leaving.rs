@@ -101,8 +101,9 @@ fn a_client_that_leaves_the_queue_makes_room_in_it() {
         gate.get("/full").is(503);
         let [ends, resets] = leaving;
         resets.stream().set_reset_on_close();
-        drop((ends, resets));
-        gate.has_read_everything(); // that they have left is known
+        // That they have left is known.
+        gate.sees_off(ends);
+        gate.sees_off(resets);
     }
     let mut staying = [gate.client(), gate.client()];
     for client in &mut staying {
