@@ -8,7 +8,7 @@ pub mod stored;
 
 use crate::cache::{Entry, Meta};
 use crate::config::Ignore;
-use crate::config::cache::{Cache, RuleBook};
+use crate::config::cache::{Cache, RuleBook, UseStale};
 use crate::http::request::{Framing, Request};
 use crate::scgi::response::Head;
 
@@ -83,6 +83,21 @@ pub enum Freshened {
     Update(Storable),
     /// It may be served this once, and is to be forgotten.
     Drop,
+}
+
+impl Trouble {
+    /// Whether `--cache-use-stale` lists it, and whether it is a failure that stale-if-error is about (RFC 5861 4, Z41).
+    fn judged(self, listed: &UseStale) -> (bool, bool) {
+        match self {
+            Trouble::Error => (listed.error, true),
+            Trouble::Timeout => (listed.timeout, true),
+            Trouble::InvalidHeader => (listed.invalid_header, true),
+            Trouble::Status(status) => (
+                listed.lists(status),
+                matches!(status, 500 | 502 | 503 | 504),
+            ),
+        }
+    }
 }
 
 /// Whether the request brings content.

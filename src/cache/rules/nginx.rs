@@ -35,16 +35,7 @@ pub fn reuse(book: &Book<'_>, meta: &Meta, now: u64) -> Reuse {
 
 /// C29, C31, C32; Z41: the window of stale-if-error is open for failures that the application reports itself, too.
 pub fn stale_on(book: &Book<'_>, meta: &Meta, trouble: Trouble, now: u64) -> bool {
-    let allowed = &book.cache.use_stale;
-    let (is_listed, is_failure) = match trouble {
-        Trouble::Error => (allowed.error, true),
-        Trouble::Timeout => (allowed.timeout, true),
-        Trouble::InvalidHeader => (allowed.invalid_header, true),
-        Trouble::Status(status) => (
-            allowed.lists(status),
-            matches!(status, 500 | 502 | 503 | 504),
-        ),
-    };
+    let (is_listed, is_failure) = trouble.judged(&book.cache.use_stale);
     let in_window = is_failure && now <= window_end(meta, meta.stale_error);
     may_be_stale(meta) && (is_listed || in_window)
 }

@@ -80,16 +80,7 @@ pub fn stale_on(
     if meta.must_revalidate || meta.no_cache || wanted.no_cache {
         return false;
     }
-    let allowed = &book.cache.use_stale;
-    let (is_listed, is_failure) = match trouble {
-        Trouble::Error => (allowed.error, true),
-        Trouble::Timeout => (allowed.timeout, true),
-        Trouble::InvalidHeader => (allowed.invalid_header, true),
-        Trouble::Status(status) => (
-            allowed.lists(status),
-            matches!(status, 500 | 502 | 503 | 504), // RFC 5861 4, Z41
-        ),
-    };
+    let (is_listed, is_failure) = trouble.judged(&book.cache.use_stale);
     let by_request = wanted.stale_if_error.unwrap_or(0);
     let now = now.max(meta.received);
     let window = meta.stale_error.max(by_request);
