@@ -1,7 +1,8 @@
 //! Files of entries: opened, read, removed, and the directory they are in.
 //!
-//! How one comes about is `fill` and `renew`. The front opens files too, so an open is three system calls: open, fstat, and one read that nearly always has it all. A file is
-//! never believed: version, checksum, length and key must fit (C5, Z51), or it is no entry.
+//! How one comes about is `fill` and `renew`. The front opens files too, so an open is three system calls: open, fstat, and one
+//! read that nearly always has it all. A file is never believed: version, checksum, length and key must fit (C5, Z51), or it is no
+//! entry.
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File};
@@ -62,21 +63,17 @@ impl From<io::Error> for OpenError {
 }
 
 /// Reads the entry that a key has under a hash, and says how many bytes its file has. Bodies of up to [`HELD_MAX`] bytes are read
-/// too, of longer ones the descriptor is kept. A collision goes to the log here.
+/// too, of longer ones the descriptor is kept.
 ///
 /// # Errors
 /// Why there is none.
 pub fn open(zone: &Zone, hash: &Hash, key: &[u8]) -> Result<(Entry, u64), OpenError> {
-    let path = key::file_path(zone.settings, hash);
-    let (file, size) = open_file(&path)?;
+    let (file, size) = open_file(&key::file_path(zone.settings, hash))?;
     // A head that is rewritten at this very moment may be read in two halves: once more tells that from damage.
     let entry = match read(&file, size, key) {
         Err(OpenError::Damaged(_)) => read(&file, size, key),
         other => other,
     };
-    if matches!(entry, Err(OpenError::Collision)) {
-        log::error!("cache file {}: {}", path.display(), OpenError::Collision);
-    }
     Ok((entry?, size))
 }
 

@@ -165,25 +165,20 @@ impl Question<'_> {
     }
 
     fn open(&self, hash: &Hash, version: u32) -> Option<Arc<Entry>> {
-        match disk::open(self.zone, hash, self.key) {
-            Ok((entry, size)) => self.zone.warm(hash, version, &Arc::new(entry), size),
-            Err(OpenError::Missing) => {
-                self.zone.lost(hash, version, false);
-                None
-            }
-            Err(OpenError::Collision) => None,
-            Err(error @ OpenError::Damaged(_)) => {
-                let path = key::file_path(self.zone.settings, hash);
-                log::error!("cache file {}: {error}; removed", path.display());
-                self.zone.lost(hash, version, true);
-                None
-            }
-            Err(error @ OpenError::Io(_)) => {
-                let path = key::file_path(self.zone.settings, hash);
-                log::error!("cache file {}: {error}", path.display());
-                None
-            }
+        let error = match disk::open(self.zone, hash, self.key) {
+            Ok((entry, size)) => return self.zone.warm(hash, version, &Arc::new(entry), size),
+            Err(error) => error,
+        };
+        let remove = matches!(error, OpenError::Damaged(_));
+        if !matches!(error, OpenError::Missing) {
+            let path = key::file_path(self.zone.settings, hash);
+            let end = if remove { "; removed" } else { "" };
+            log::error!("cache file {}: {error}{end}", path.display());
         }
+        if remove || matches!(error, OpenError::Missing) {
+            self.zone.lost(hash, version, remove);
+        }
+        None
     }
 
     /// `place` is where this request's response is, or would be; `main` the key's own place where that is another.
@@ -191,7 +186,14 @@ impl Question<'_> {
         let cache = self.book.cache;
         if self.bypass {
             let ticket = self.zone.ticket(&place.hash, place.visit.version);
-            return self.ask(CacheStatus::Bypass, Reason::Bypass, ticket, main, variants);
+            return self.ask(
+                CacheStatus::Bypass,
+                Reason::Bypass,
+                ticket,
+                None,
+                main,
+                variants,
+            );
         }
         let mut while_updating = false;
         let mut reason = match main {
@@ -199,17 +201,15 @@ impl Question<'_> {
             None => Reason::UriMiss,
         };
         if let Some(entry) = &place.entry {
-            let reuse = self
-                .book
-                .reuse(&entry.meta, self.request, seconds(self.wall));
-            match reuse {
+            let now = seconds(self.wall);
+            match self.book.reuse(&entry.meta, self.request, now) {
                 Reuse::Fresh => return Found::Serve(Arc::clone(entry), CacheStatus::Hit),
                 Reuse::Stale => return Found::Serve(Arc::clone(entry), CacheStatus::Stale),
                 Reuse::Expired {
                     while_updating: may,
                 } => while_updating = may,
             }
-            let is_old = entry.meta.fresh_until < seconds(self.wall);
+            let is_old = entry.meta.fresh_until < now;
             reason = if is_old {
                 Reason::Stale
             } else {
@@ -238,7 +238,7 @@ impl Question<'_> {
         let fills = !self.request.is_head() || self.book.converts_head();
         if !fills || (place.entry.is_none() && !cache.lock) {
             let ticket = self.zone.ticket(&place.hash, place.visit.version);
-            return self.ask_with(status, reason, ticket, place.entry, main, variants);
+            return self.ask(status, reason, ticket, place.entry, main, variants);
         }
         self.lease(status, reason, (place, main, variants), while_updating)
     }
@@ -268,7 +268,7 @@ impl Question<'_> {
                         return self.pass_by(place.entry, "--cache-max-range-offset");
                     }
                     let entry = place.entry.clone();
-                    let found = self.ask_with(status, reason, ticket, place.entry, main, variants);
+                    let found = self.ask(status, reason, ticket, place.entry, main, variants);
                     return match (found, entry) {
                         (Found::Ask(mut asking), Some(entry)) if background => {
                             asking.as_get = self.request.is_head();
@@ -278,7 +278,7 @@ impl Question<'_> {
                     };
                 }
                 Leased::Open(ticket) if !while_updating => {
-                    return self.ask_with(status, reason, ticket, place.entry, main, variants);
+                    return self.ask(status, reason, ticket, place.entry, main, variants);
                 }
                 Leased::Open(_) => self.now,
                 Leased::Held(since) => since,
@@ -288,13 +288,13 @@ impl Question<'_> {
             }
             let Some((waiter, began)) = self.waiter.filter(|_| cache.lock) else {
                 let ticket = self.zone.ticket(&hash, version);
-                return self.ask_with(status, reason, ticket, place.entry, main, variants);
+                return self.ask(status, reason, ticket, place.entry, main, variants);
             };
             if began.is_some_and(|waited| stamp > 0 && stamp != waited.stamp) {
                 // What it waited for has come, and everybody has to ask all the same: not one after another.
                 self.zone.leave(&hash, waiter);
                 let ticket = self.zone.ticket(&hash, version);
-                return self.ask_with(status, reason, ticket, place.entry, main, variants);
+                return self.ask(status, reason, ticket, place.entry, main, variants);
             }
             let since_when = began.map_or(self.now, |waited| waited.since);
             let patience = later(since_when, cache.lock_timeout);
@@ -353,17 +353,6 @@ impl Question<'_> {
     }
 
     fn ask(
-        &self,
-        status: CacheStatus,
-        reason: Reason,
-        ticket: Ticket,
-        main: Option<Place>,
-        variants: Variant,
-    ) -> Found {
-        self.ask_with(status, reason, ticket, None, main, variants)
-    }
-
-    fn ask_with(
         &self,
         status: CacheStatus,
         reason: Reason,

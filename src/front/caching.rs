@@ -37,9 +37,10 @@ impl Conn {
             return Some(pending);
         };
         pending.caching = Caching::Passed;
-        let Some(cache) = &scgi.cache else {
+        let Some(book) = Book::of(scgi) else {
             return Some(pending);
         };
+        let cache = book.cache;
         let around = self.around("", false, hub);
         let (request, course) = (&*pending.request, &pending.course);
         let mut subject = match around.subject(hub.shared.zones, cache, request, course) {
@@ -54,16 +55,12 @@ impl Conn {
             pending.caching = Caching::Purge(Box::new(subject));
             return Some(pending);
         }
-        let book = Book {
-            cache,
-            ignore: &scgi.ignore,
-        };
         if book.part(request) != Part::Takes {
             return Some(pending);
         }
         own_entries(request.method(), &mut subject.key);
         let waiter = (self.waiter(), pending.waited);
-        let question = subject.question(scgi, cache, request, &around, Some(waiter));
+        let question = subject.question(book, request, &around, Some(waiter));
         match look(&question) {
             Found::Serve(entry, how) => self.serve(&entry, how, subject.zone, scgi, pending, hub),
             Found::Refresh(entry, asking) => {

@@ -219,15 +219,11 @@ impl Conn {
         }
         let wanted = scgi.pass_request_body && !request.is_bodyless();
         // What the cache may answer is taken in first: it need not go to an application at all.
-        let cached = scgi.cache.as_ref().is_some_and(|cache| {
-            let ignore = &scgi.ignore;
-            let takes = Book { cache, ignore }.part(&request) == Part::Takes;
-            takes
-                || self
-                    .around("", false, hub)
-                    .says(&cache.purge, &request, &course)
-        });
-        let streams = !scgi.request_buffering && wanted && !cached;
+        let cached = |book: Book<'_>| {
+            let around = self.around("", false, hub);
+            book.part(&request) == Part::Takes || around.says(&book.cache.purge, &request, &course)
+        };
+        let streams = !scgi.request_buffering && wanted && !Book::of(scgi).is_some_and(cached);
         // What has come of a body that goes on as it comes is no more than one read.
         let in_memory = if streams {
             usize::MAX

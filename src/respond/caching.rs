@@ -33,18 +33,14 @@ impl Subject {
     /// The question that goes with it.
     pub fn question<'a>(
         &'a self,
-        scgi: &'a Scgi,
-        cache: &'a Cache,
+        book: Book<'a>,
         request: &'a Request,
         around: &Around<'_>,
         waiter: Option<(Waiter, Option<Waited>)>,
     ) -> Question<'a> {
         Question {
             zone: self.zone,
-            book: Book {
-                cache,
-                ignore: &scgi.ignore,
-            },
+            book,
             request,
             key: &self.key,
             bypass: self.bypass,

@@ -70,12 +70,6 @@ impl Filling {
     }
 }
 
-pub(super) fn book(scgi: &Scgi) -> Option<Book<'_>> {
-    let cache = scgi.cache.as_ref()?;
-    let ignore = &scgi.ignore;
-    Some(Book { cache, ignore })
-}
-
 impl Script<'_> {
     /// Asks the cache of the location that the request is in, unless the front has.
     pub(super) fn consult(&mut self, scgi: &'static Scgi, desk: &mut Desk) -> Consulted {
@@ -103,16 +97,16 @@ impl Script<'_> {
         let zones = self.shared.zones;
         let date = desk.date(self.wall);
         let found = self.around(&date, |around, request, course| {
-            let cache = scgi.cache.as_ref()?;
-            let mut subject = match around.subject(zones, cache, request, course) {
+            let book = Book::of(scgi)?;
+            let mut subject = match around.subject(zones, book.cache, request, course) {
                 Ok(subject) => subject?,
                 Err(status) => return Some((None, Found::Error(status))),
             };
-            if book(scgi)?.part(request) != Part::Takes {
+            if book.part(request) != Part::Takes {
                 return None;
             }
             own_entries(request.method(), &mut subject.key);
-            let question = subject.question(scgi, cache, request, around, None);
+            let question = subject.question(book, request, around, None);
             Some((Some(subject.zone), look(&question)))
         });
         let Some((zone, found)) = found else {
@@ -209,7 +203,7 @@ impl Script<'_> {
         let entry = asking.stale.clone()?;
         let now = seconds(SystemTime::now());
         let request = &self.exchange.request;
-        if !book(scgi)?.stale_on(&entry.meta, request, trouble, now) {
+        if !Book::of(scgi)?.stale_on(&entry.meta, request, trouble, now) {
             return None;
         }
         log::warn!("{}: a stale response is sent instead", self.prefix(None));
@@ -277,7 +271,7 @@ impl Script<'_> {
     ) -> Passed {
         let times = self.times();
         let request = &self.exchange.request;
-        let freshened = book(scgi).map(|b| b.freshen(request, entry, head, times));
+        let freshened = Book::of(scgi).map(|b| b.freshen(request, entry, head, times));
         let entry = match freshened {
             Some(freshened) => self.freshen(entry, freshened, scgi),
             None => Arc::clone(entry),
@@ -333,7 +327,7 @@ impl Script<'_> {
             return;
         };
         let request = &self.exchange.request;
-        let seen = book(scgi).and_then(|b| b.head_seen(request, &entry, head, times));
+        let seen = Book::of(scgi).and_then(|b| b.head_seen(request, &entry, head, times));
         if let Some(freshened) = seen {
             self.freshen(&entry, freshened, scgi);
         }
@@ -368,29 +362,12 @@ impl Script<'_> {
             log::debug!("{}: not stored: {why}", self.prefix(None));
             return None;
         }
-        match self.storable(head, scgi, &asking) {
-            Ok(storable) => {
-                let length = match head.length() {
-                    Length::Known(length) => Some(length),
-                    Length::Chunked | Length::UntilClose => None,
-                };
-                let (place, variant) = asking.place(&storable, &self.exchange.request)?;
-                let draft = Draft {
-                    key: asking.key.clone(),
-                    meta: storable.meta,
-                    variant,
-                    stamp: asking.stamp,
-                    head: storable.head,
-                };
-                let fill = Fill::begin(place, draft, length);
-                if let Some(why) = fill.refused() {
-                    log::debug!("{}: not stored: {why}", self.prefix(None));
-                    asking.end(Verdict::Unstorable);
-                    return None;
-                }
-                let now = Instant::now();
-                Some(Filling { fill, asking, now })
-            }
+        match self.fill(head, scgi, &asking) {
+            Ok(fill) => Some(Filling {
+                fill,
+                asking,
+                now: Instant::now(),
+            }),
             Err(why) => {
                 log::debug!("{}: not stored: {why}", self.prefix(None));
                 asking.end(Verdict::Unstorable);
@@ -399,8 +376,32 @@ impl Script<'_> {
         }
     }
 
+    fn fill(
+        &self,
+        head: &Head,
+        scgi: &'static Scgi,
+        asking: &Asking,
+    ) -> Result<Fill, &'static str> {
+        let storable = self.storable(head, scgi, asking)?;
+        let length = match head.length() {
+            Length::Known(length) => Some(length),
+            Length::Chunked | Length::UntilClose => None,
+        };
+        let place = asking.place(&storable, &self.exchange.request);
+        let (place, variant) = place.ok_or("it has no place")?;
+        let draft = Draft {
+            key: asking.key.clone(),
+            meta: storable.meta,
+            variant,
+            stamp: asking.stamp,
+            head: storable.head,
+        };
+        let fill = Fill::begin(place, draft, length);
+        fill.refused().map_or(Ok(fill), Err)
+    }
+
     fn storable(
-        &mut self,
+        &self,
         head: &Head,
         scgi: &'static Scgi,
         asking: &Asking,
@@ -415,7 +416,7 @@ impl Script<'_> {
             return Err("--no-cache");
         }
         let times = self.times();
-        let book = book(scgi).ok_or("there is no cache")?;
+        let book = Book::of(scgi).ok_or("there is no cache")?;
         book.store(&self.exchange.request, head, times)
     }
 }

@@ -3,9 +3,9 @@
 use std::time::SystemTime;
 
 use super::Desk;
-use super::caching::{Consulted, book};
+use super::caching::Consulted;
 use super::script::{Passed, Script};
-use crate::cache::rules::Part;
+use crate::cache::rules::{Book, Part};
 use crate::cache::{disk, key};
 use crate::config::Scgi;
 use crate::http::request::{Limits, Request};
@@ -53,7 +53,7 @@ impl Script<'_> {
 
     /// A request that may have changed something: what is stored of it is not good any more (RFC 9111 4.4).
     pub(super) fn invalidate(&mut self, head: &Head, scgi: &'static Scgi) {
-        let (Some(book), Some(cache)) = (book(scgi), &scgi.cache) else {
+        let (Some(book), Some(cache)) = (Book::of(scgi), &scgi.cache) else {
             return;
         };
         let request = &self.exchange.request;

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::caching::book;
 use super::script::Script;
+use crate::cache::rules::Book;
 use crate::cache::zone::Verdict;
 use crate::config::Scgi;
 use crate::respond::caching::says;
@@ -15,7 +15,7 @@ impl Script<'_> {
     pub(super) fn remember_page(&mut self, head: &Head, scgi: &'static Scgi) {
         let times = self.times();
         let request = &self.exchange.request;
-        let storable = book(scgi).map(|book| book.store(request, head, times));
+        let storable = Book::of(scgi).map(|book| book.store(request, head, times));
         match storable {
             Some(Ok(storable)) if storable.vary_names.is_empty() => {
                 let end = storable.meta.fresh_until;

@@ -56,9 +56,9 @@ impl Manager {
     /// Has the index give up entries, until there is one among them that has a file.
     fn take(&mut self, evict: impl Fn(&Zone) -> Vec<Hash>) {
         while self.gone.is_empty() {
-            let before = self.zone.view().counts.evictions;
+            let before = self.zone.evictions();
             self.gone.extend(evict(self.zone));
-            if self.zone.view().counts.evictions == before {
+            if self.zone.evictions() == before {
                 return;
             }
         }

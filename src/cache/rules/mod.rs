@@ -7,8 +7,8 @@ mod rfc9111;
 pub mod stored;
 
 use crate::cache::{Entry, Meta};
-use crate::config::Ignore;
 use crate::config::cache::{Cache, RuleBook, UseStale};
+use crate::config::{Ignore, Scgi};
 use crate::http::request::{Framing, Request};
 use crate::scgi::response::Head;
 
@@ -106,7 +106,14 @@ fn has_body(request: &Request) -> bool {
     is_framed && !request.is_bodyless()
 }
 
-impl Book<'_> {
+impl<'a> Book<'a> {
+    /// The rules of a location, where it has a cache.
+    pub fn of(scgi: &'a Scgi) -> Option<Book<'a>> {
+        let cache = scgi.cache.as_ref()?;
+        let ignore = &scgi.ignore;
+        Some(Book { cache, ignore })
+    }
+
     /// What part the cache takes.
     pub fn part(&self, request: &Request) -> Part {
         match self.cache.rules {

@@ -227,6 +227,11 @@ impl Zone {
         self.lock().index.trim();
     }
 
+    /// How many keys have been given up so far.
+    pub fn evictions(&self) -> u64 {
+        self.lock().counts.evictions
+    }
+
     /// How things stand.
     pub fn view(&self) -> ZoneView {
         let state = self.lock();
