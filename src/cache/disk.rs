@@ -18,9 +18,8 @@ pub use super::purged::save as save_rules;
 pub use super::renew::renew;
 use super::temp::{self, Temp, at};
 use super::zone::Zone;
-use super::{Body, Entry};
+use super::{Body, Entry, parse_head};
 use crate::config::cache::Zone as Settings;
-use crate::scgi::response::{self, Parsed};
 use crate::sys;
 
 /// What is read of a file at once: key and head, and all of what is short.
@@ -146,10 +145,7 @@ fn read(file: &Arc<File>, size: u64, key: &[u8]) -> Result<Entry, OpenError> {
     if key != parts.key {
         return Err(OpenError::Collision);
     }
-    let head = match response::parse(parts.head, &mut 0) {
-        Ok(Parsed::Done(head, end)) if end == parts.head.len() => head,
-        _ => return Err(OpenError::Damaged("a head that is none")),
-    };
+    let head = parse_head(parts.head).ok_or(OpenError::Damaged("a head that is none"))?;
     Ok(Entry {
         key: parts.key.into(),
         meta: prefix.meta,

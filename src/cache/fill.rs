@@ -12,14 +12,11 @@ use std::time::Instant;
 use super::format::Label;
 use super::temp::Temp;
 use super::zone::{Ticket, Zone};
-use super::{Body, Entry, Meta, Variant, disk};
-use crate::scgi::response::{self, Head, Parsed};
+use super::{Body, Entry, Meta, Variant, disk, parse_head};
+use crate::scgi::response::Head;
 
 /// Bodies of up to so many bytes are held in memory.
 pub const HELD_MAX: usize = 16 << 10;
-/// Bodies in files begin at a multiple of this: what begins within a page costs sendfile more than twice the time (64 KiB: 32 us
-/// against 13), for it ends in one page more than fits into one go.
-const PAGE: usize = 4096;
 /// How many bytes of the disk are reserved at once: as many as there are already, within these bounds.
 const STEP: (u64, u64) = (64 << 10, 1 << 20);
 /// What is reserved is counted as the index counts it.
@@ -59,7 +56,8 @@ impl Fill {
     pub fn begin(ticket: &Ticket, draft: Draft, length: Option<u64>) -> Fill {
         let zone = ticket.zone();
         let label = draft.label();
-        let offset = label.offset();
+        // Where it goes to a file it is long.
+        let offset = label.offset(true);
         let least = offset.map_or(0, |o| (o as u64).saturating_add(length.unwrap_or(0)));
         let refusal = match zone.settings.max_size {
             _ if offset.is_none() => Some("key and head are too long"),
@@ -70,7 +68,7 @@ impl Fill {
             // It must not be evicted while this one lives, even if the other ticket ends.
             ticket: zone.ticket(&ticket.hash, ticket.version),
             draft,
-            offset: offset.unwrap_or(0).next_multiple_of(PAGE),
+            offset: offset.unwrap_or(0),
             held: Vec::new(),
             temp: None,
             len: 0,
@@ -156,7 +154,7 @@ impl Fill {
 
     fn commit_file(self, temp: Temp) -> io::Result<bool> {
         self.allowed()?;
-        let head = parse(&self.draft.head)?;
+        let head = parse_head(&self.draft.head).ok_or(ErrorKind::InvalidData)?;
         write_label(&temp, &self.draft.label(), self.len, self.offset)?;
         let Fill {
             ticket,
@@ -167,7 +165,7 @@ impl Fill {
         } = self;
         let zone = ticket.zone();
         let _lock = zone.file_lock(&ticket.hash);
-        if !may_store(&ticket, &draft.key, draft.stamp) {
+        if !ticket.may_store(&draft.key, draft.stamp) {
             return Ok(false);
         }
         let file = temp.place(zone.settings, &ticket.hash)?;
@@ -179,21 +177,21 @@ impl Fill {
 
     fn commit_held(mut self, now: Instant) -> io::Result<bool> {
         self.allowed()?;
-        let head = parse(&self.draft.head)?;
+        let head = parse_head(&self.draft.head).ok_or(ErrorKind::InvalidData)?;
         let held = std::mem::take(&mut self.held);
         let zone = self.ticket.zone();
-        if !may_store(&self.ticket, &self.draft.key, self.draft.stamp) {
-            return Ok(false);
-        }
         let entry = self.draft.entry(head, self.len, Body::Memory(held.into()));
         let entry = Arc::new(entry);
         if zone.hold_new(&self.ticket, &entry, now) {
             return Ok(true);
         }
-        // There is no room in memory.
+        // It was purged, or there is no room in memory.
+        if !self.ticket.may_store(&entry.key, entry.stamp) {
+            return Ok(false);
+        }
         let (temp, size) = whole(zone, &self.ticket.hash, &entry, &mut self.room)?;
         let _lock = zone.file_lock(&self.ticket.hash);
-        if !may_store(&self.ticket, &entry.key, entry.stamp) {
+        if !self.ticket.may_store(&entry.key, entry.stamp) {
             return Ok(false);
         }
         temp.place(zone.settings, &self.ticket.hash)?;
@@ -226,19 +224,6 @@ impl Draft {
     }
 }
 
-fn parse(head: &[u8]) -> io::Result<Head> {
-    match response::parse(head, &mut 0) {
-        Ok(Parsed::Done(parsed, end)) if end == head.len() => Ok(parsed),
-        _ => Err(ErrorKind::InvalidData.into()),
-    }
-}
-
-/// With the file lock, before a file gets its place: whether what was begun with this ticket may still be stored.
-pub(super) fn may_store(ticket: &Ticket, key: &[u8], stamp: u64) -> bool {
-    let zone = ticket.zone();
-    zone.is_current(&ticket.hash, ticket.version) && !zone.is_purged(key, stamp)
-}
-
 /// Writes what is in front of a body.
 pub(super) fn write_label(temp: &Temp, label: &Label, len: u64, offset: usize) -> io::Result<()> {
     let start = label.encode(len, offset).ok_or(ErrorKind::InvalidData)?;
@@ -259,11 +244,8 @@ pub(super) fn whole(
     room: &mut Room,
 ) -> io::Result<(Temp, u64)> {
     let label = entry.label();
-    let offset = label.offset().ok_or(ErrorKind::InvalidData)?;
-    let offset = match entry.len > HELD_MAX as u64 {
-        true => offset.next_multiple_of(PAGE),
-        false => offset,
-    };
+    let is_long = entry.len > HELD_MAX as u64;
+    let offset = label.offset(is_long).ok_or(ErrorKind::InvalidData)?;
     let size = entry.len.saturating_add(offset as u64);
     room.need(size)?;
     let temp = Temp::create(zone.settings, hash)?;

@@ -62,7 +62,7 @@ impl CacheStatus {
 }
 
 /// A stored response: immutable, shared by everyone who serves it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Entry {
     /// The literal key, compared at each use: hashes can be made to collide.
     pub key: Box<[u8]>,
@@ -80,18 +80,20 @@ pub struct Entry {
 impl Entry {
     /// The same response with the fields and times of a later one about it. `None`: they make no head.
     pub fn renewed(&self, storable: &rules::Storable, stamp: u64) -> Option<Entry> {
-        let Ok(Parsed::Done(head, _)) = response::parse(&storable.head, &mut 0) else {
-            return None;
-        };
         Some(Entry {
-            key: self.key.clone(),
             meta: storable.meta,
-            variant: self.variant.clone(),
             stamp,
-            head,
-            len: self.len,
-            body: self.body.clone(),
+            head: parse_head(&storable.head)?,
+            ..self.clone()
         })
+    }
+}
+
+/// A head as it is stored, all of the bytes; `None`: they are none.
+fn parse_head(bytes: &[u8]) -> Option<Head> {
+    match response::parse(bytes, &mut 0) {
+        Ok(Parsed::Done(head, end)) if end == bytes.len() => Some(head),
+        _ => None,
     }
 }
 

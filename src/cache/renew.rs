@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::disk::{FIRST, start};
-use super::fill::{Room, may_store, whole};
+use super::fill::{Room, whole};
 use super::format::Label;
 use super::zone::Ticket;
 use super::{Body, Entry, key};
@@ -34,7 +34,7 @@ pub fn renew(ticket: &Ticket, old: &Entry, new: &Arc<Entry>, head: &[u8]) -> io:
     };
     let seen = {
         let _lock = zone.file_lock(&ticket.hash);
-        if !may_store(ticket, &new.key, new.stamp) {
+        if !ticket.may_store(&new.key, new.stamp) {
             return Ok(());
         }
         if !zone.has_file(&ticket.hash) {
@@ -103,7 +103,7 @@ fn anew(ticket: &Ticket, new: &Arc<Entry>, seen: Option<(u64, u64)>) -> io::Resu
     let (temp, size) = whole(zone, &ticket.hash, new, &mut room)?;
     let path = key::file_path(zone.settings, &ticket.hash);
     let _lock = zone.file_lock(&ticket.hash);
-    if !may_store(ticket, &new.key, new.stamp) || identity(&path) != seen {
+    if !ticket.may_store(&new.key, new.stamp) || identity(&path) != seen {
         return Ok(());
     }
     let file = temp.place(zone.settings, &ticket.hash)?;
@@ -113,13 +113,8 @@ fn anew(ticket: &Ticket, new: &Arc<Entry>, seen: Option<(u64, u64)>) -> io::Resu
         Body::File(..) => Body::File(file, size - new.len),
     };
     let entry = Entry {
-        key: new.key.clone(),
-        meta: new.meta,
-        variant: new.variant.clone(),
-        stamp: new.stamp,
-        head: new.head.clone(),
-        len: new.len,
         body,
+        ..Entry::clone(new)
     };
     zone.renewed(ticket, &Arc::new(entry), Some(size));
     Ok(())

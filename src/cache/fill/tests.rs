@@ -282,7 +282,7 @@ fn renewed(zone: &'static Zone, old: &Entry, head: &[u8]) -> Arc<Entry> {
     let mut draft = draft(zone, &old.key);
     draft.meta.received = 1500;
     draft.head = head.to_vec();
-    let parsed = parse(head).unwrap();
+    let parsed = parse_head(head).unwrap();
     Arc::new(draft.entry(parsed, old.len, old.body.clone()))
 }
 

@@ -2,12 +2,12 @@
 //! pure, for both rule books.
 
 use super::Times;
-use crate::cache::Entry;
 use crate::cache::directives::{MAX_SECONDS, ResponseDirectives, age, values};
+use crate::cache::{Entry, parse_head};
 use crate::http::date::{self, HttpDate};
 use crate::http::fields::{is_hop_by_hop, list};
 use crate::scgi::decimal;
-use crate::scgi::response::{Head, Known, Parsed, parse};
+use crate::scgi::response::{Head, Known};
 
 /// The head as it is stored: a status line and the fields, up to and with the empty line. It parses again. Left out are what is
 /// about one connection, the lengths, cookies (Z50), the Age, which goes into [`crate::cache::Meta`], and the fields that
@@ -73,10 +73,7 @@ pub fn merge(stored: &Head, newer: &Head) -> Option<Head> {
         put(&mut out, name, value);
     }
     out.extend_from_slice(b"\r\n");
-    match parse(&out, &mut 0) {
-        Ok(Parsed::Done(head, _)) => Some(head),
-        Ok(Parsed::More | Parsed::Interim(_)) | Err(_) => None,
-    }
+    parse_head(&out)
 }
 
 impl Entry {

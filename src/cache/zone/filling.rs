@@ -163,18 +163,12 @@ impl Zone {
         }
     }
 
-    /// Whether what was begun at this version may still be stored.
-    pub fn is_current(&self, hash: &Hash, version: u32) -> bool {
-        let state = self.lock();
-        state.is_current(hash, version)
-    }
-
     /// Holds a new entry in memory, to be written to the disk later. False: it may not be stored any more, or there is no room, or
     /// too much waits already.
     pub fn hold_new(&self, ticket: &Ticket, entry: &Arc<Entry>, now: Instant) -> bool {
         let mut state = self.lock();
         let may_wait = state.dirty.len() < self.settings.size / SIZE_FOR_ONE_UNSAVED;
-        if !may_wait || !state.may_store(ticket, entry) {
+        if !may_wait || !state.may_store(ticket, &entry.key, entry.stamp) {
             return false;
         }
         if !state.index.hold(&ticket.hash, entry, true) {
@@ -202,7 +196,7 @@ impl Zone {
     /// looked, the file goes again.
     pub fn filed(&self, ticket: &Ticket, entry: &Arc<Entry>, size: u64) {
         let mut state = self.lock();
-        if !state.may_store(ticket, entry) {
+        if !state.may_store(ticket, &entry.key, entry.stamp) {
             state.index.empty(&ticket.hash);
             self.remove_later(&mut state, ticket.hash);
             return;
@@ -217,7 +211,7 @@ impl Zone {
     pub fn renewed(&self, ticket: &Ticket, entry: &Arc<Entry>, size: Option<u64>) -> bool {
         let now = Instant::now();
         let mut state = self.lock();
-        if !state.may_store(ticket, entry) {
+        if !state.may_store(ticket, &entry.key, entry.stamp) {
             return false;
         }
         // What was not on the disk yet is to be written all the same.
@@ -253,14 +247,14 @@ impl Zone {
 }
 
 impl State {
-    fn is_current(&self, hash: &Hash, version: u32) -> bool {
+    pub(super) fn is_current(&self, hash: &Hash, version: u32) -> bool {
         let node = self.index.get(hash);
         node.is_some_and(|node| node.version() == version)
     }
 
     /// No purge since the ticket was given, nor one by wildcard since the request was sent, takes this away.
-    fn may_store(&self, ticket: &Ticket, entry: &Entry) -> bool {
-        self.is_current(&ticket.hash, ticket.version) && !self.is_purged(&entry.key, entry.stamp)
+    fn may_store(&self, ticket: &Ticket, key: &[u8], stamp: u64) -> bool {
+        self.is_current(&ticket.hash, ticket.version) && !self.is_purged(key, stamp)
     }
 
     /// A ticket that kept a node in the index is no more.
@@ -291,6 +285,12 @@ impl State {
 }
 
 impl Ticket {
+    /// With the file lock, before a file gets its place: whether what was begun with this ticket, of this key and stamp, may still be
+    /// stored.
+    pub fn may_store(&self, key: &[u8], stamp: u64) -> bool {
+        self.zone.lock().may_store(self, key, stamp)
+    }
+
     /// Ends with a word on how it went.
     pub fn end(mut self, verdict: Verdict) {
         self.verdict = verdict;

@@ -176,7 +176,7 @@ fn what_was_read_before_its_node_went_and_was_purged_is_not_held() {
     zone.purge(&hash(1));
     visit(zone, 1);
     assert!(zone.warm(&hash(1), version, &entry, 100).is_none());
-    assert!(!zone.is_current(&hash(1), version));
+    assert!(!zone.lock().is_current(&hash(1), version));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::cache::{Body, Meta, Variant};
+use crate::scgi::response::{Parsed, parse};
 
 /// Sun, 09 Sep 2001 01:46:40 GMT.
 const NOW: u64 = 1_000_000_000;

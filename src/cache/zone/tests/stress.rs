@@ -82,7 +82,7 @@ impl Worker {
             1 => Verdict::Abandoned,
             2 => {
                 let _lock = self.zone.file_lock(&hash(n));
-                if self.zone.is_current(&hash(n), ticket.version) {
+                if self.zone.lock().is_current(&hash(n), ticket.version) {
                     self.zone.filed(&ticket, &entry, 100);
                 }
                 Verdict::Stored
