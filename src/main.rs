@@ -35,6 +35,7 @@ use config::Config;
 use front::{Front, listener};
 use ops::accesslog::AccessLogs;
 use ops::demo::{self, DemoHandle};
+use ops::privileges::Account;
 use ops::stats::Stats;
 use ops::{logging, privileges};
 use upstream::Upstreams;
@@ -133,8 +134,9 @@ fn run(config: &'static Config, warnings: &[String], demo_dir: &Path) -> Result<
         .as_deref()
         .map(privileges::PidFile::create);
     let _pid = pid.transpose().map_err(|e| e.to_string())?;
-    prepare_caches(config)?;
-    drop_rights(config, &logs)?;
+    let account = account(config)?;
+    prepare_caches(config, account.as_ref())?;
+    drop_rights(config, account.as_ref(), &logs)?;
     let _demo = config
         .process
         .demo
@@ -182,12 +184,16 @@ fn raise_limits(config: &Config) {
     }
 }
 
-/// The directories of caches, while there is the right to make them.
-fn prepare_caches(config: &Config) -> Result<(), String> {
+/// Whom `--user` names.
+fn account(config: &Config) -> Result<Option<Account>, String> {
     let account = |(user, group): &(String, Option<String>)| {
         privileges::account(user, group.as_deref()).map_err(|e| format!("--user: {e}"))
     };
-    let account = config.process.user.as_ref().map(account).transpose()?;
+    config.process.user.as_ref().map(account).transpose()
+}
+
+/// The directories of caches, while there is the right to make them.
+fn prepare_caches(config: &Config, account: Option<&Account>) -> Result<(), String> {
     let owner = account.map(|account| (account.uid, account.gid));
     for zone in &config.zones {
         cache::disk::prepare(zone, owner).map_err(|e| format!("--cache-path: {e}"))?;
@@ -196,12 +202,14 @@ fn prepare_caches(config: &Config) -> Result<(), String> {
 }
 
 /// `--user`. Binding to foreign addresses (`--bind … transparent`) needs one right that is kept.
-fn drop_rights(config: &Config, logs: &AccessLogs) -> Result<(), String> {
-    let Some((user, group)) = &config.process.user else {
+fn drop_rights(
+    config: &Config,
+    account: Option<&Account>,
+    logs: &AccessLogs,
+) -> Result<(), String> {
+    let (Some((user, group)), Some(account)) = (&config.process.user, account) else {
         return Ok(());
     };
-    let account =
-        privileges::account(user, group.as_deref()).map_err(|e| format!("--user: {e}"))?;
     logs.give_to(account.uid, account.gid);
     privileges::drop_privileges(user, group.as_deref(), config.binds_transparently())
         .map_err(|e| format!("--user: {e}"))

@@ -30,6 +30,7 @@ pub const UNIT: u64 = 4096;
 const NODES_SHARE: (usize, usize) = (3, 4);
 /// How many nodes in use are passed over in search of one that is not (C91).
 const TRIES: usize = 20;
+
 /// What is known of one key.
 #[derive(Debug)]
 pub struct Node {

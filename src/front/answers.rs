@@ -1,7 +1,6 @@
 //! Responses that the front makes itself: refusals, and what needs no application.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use super::conn::{Conn, Hub, Phase};
 use crate::http::request::Request;
@@ -129,7 +128,7 @@ impl Conn {
             body_length: None,
             started: self.started,
             now: hub.now,
-            wall: SystemTime::now(),
+            wall: hub.wall,
             tries: &[],
             upstream: &|_| None,
             keep_alive,
@@ -140,7 +139,7 @@ impl Conn {
     /// Refuses what never became a request: a plain page, and the connection ends.
     fn refuse_plainly(&mut self, status: u16, hub: &mut Hub) {
         hub.shared.stats.request();
-        let date = hub.desk.date(SystemTime::now());
+        let date = hub.desk.date(hub.wall);
         let page = Page {
             status,
             cause: None,

@@ -2,7 +2,6 @@
 //! worker.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use super::conn::{Conn, Hub, Pending, Phase};
 use crate::cache::lookup::{Asking, Found, Waited, look};
@@ -125,7 +124,7 @@ impl Conn {
         zone.count(how);
         pending.course.cache = Some(how);
         let keep_alive = self.may_keep(&pending.request, hub);
-        let date = hub.desk.date(SystemTime::now());
+        let date = hub.desk.date(hub.wall);
         let around = self.around(date.as_str(), keep_alive, hub);
         match around.hit(entry, how, scgi, &pending.request, &pending.course) {
             Ok(reply) => {

@@ -5,7 +5,7 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::caching::Awaiting;
 use super::intake::BodyIntake;
@@ -40,8 +40,9 @@ pub struct Hub {
     pub again: Vec<Key>,
     /// Requests to status locations, to be answered at the end of the turn.
     pub inquiries: Vec<Inquiry>,
-    /// The time of this turn of the loop.
+    /// The time of this turn of the loop, by either clock.
     pub now: Instant,
+    pub wall: SystemTime,
     /// The program is stopping: no connection is kept.
     pub stopping: bool,
     /// Some server believes peers about who the client is.

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
@@ -148,6 +148,7 @@ impl Front {
                 again: Vec::new(),
                 inquiries: Vec::new(),
                 now,
+                wall: SystemTime::now(),
                 stopping: false,
                 names_clients: shared.config.servers.iter().any(|s| s.real_ip.is_some()),
                 exchanges: 0,
@@ -173,6 +174,7 @@ impl Front {
                 _ => {}
             }
             self.hub.now = Instant::now();
+            self.hub.wall = SystemTime::now();
             for event in &events {
                 match event.token() {
                     WAKER => {}

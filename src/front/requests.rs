@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use super::conn::{Conn, Hub, Pending, Phase};
 use super::intake::{BodyIntake, BodyStep};
@@ -116,7 +116,7 @@ impl Conn {
         if let Action::Scgi(scgi) = course.action {
             return Settled::Scgi(scgi);
         }
-        let date = hub.desk.date(SystemTime::now());
+        let date = hub.desk.date(hub.wall);
         let around = self.around(date.as_str(), keep_alive, hub);
         around.settle(request, course, reason)
     }

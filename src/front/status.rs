@@ -1,8 +1,6 @@
 //! Requests to `--status` locations: taken in here, answered once in each turn of the loop, which alone can count the
 //! connections.
 
-use std::time::SystemTime;
-
 use super::conn::{Conn, Fate, Hub, Pending, Phase};
 use super::intake::BodyIntake;
 use crate::buffer::chain::Spool;
@@ -120,7 +118,7 @@ impl Conn {
         hub: &mut Hub,
     ) -> Fate {
         let answer = self.ask_status(&inquiry, census, hub);
-        let date = hub.desk.date(SystemTime::now());
+        let date = hub.desk.date(hub.wall);
         let around = self.around(date.as_str(), inquiry.keep_alive, hub);
         let lines = around.lines(answer.status, &inquiry.request, &inquiry.course);
         let ask = Ask {
