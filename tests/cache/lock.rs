@@ -1,7 +1,9 @@
 //! One request at a time fills an entry (C24 to C28, Z45).
 
+use std::sync::Arc;
+
 use super::{Cached, Health, Origin, ask, take};
-use crate::common::{Client, until};
+use crate::common::{Client, Latch, until};
 
 const GOOD: &str = "X-Accel-Expires: 100\r\n";
 /// Longer than any test: a waiter that goes on does so for another reason.
@@ -25,15 +27,25 @@ fn waiters(cached: &Cached, n: usize) -> Vec<Client> {
         .collect()
 }
 
+/// A request for `/a` is with the application, which answers so when the latch is opened.
+fn one_at_work(
+    fields: &str,
+    body: &str,
+    flags: &[&str],
+) -> (Origin, Arc<Latch>, Cached, Vec<Client>) {
+    let origin = Origin::new();
+    origin.says("/a", fields, body);
+    let latch = origin.holds("/a");
+    let cached = Cached::start(&origin, flags);
+    let first = waiters(&cached, 1);
+    origin.wait_asked("/a", 1);
+    (origin, latch, cached, first)
+}
+
 /// C24: one asks, the others wait and get what it got.
 #[test]
 fn one_request_asks_for_all() {
-    let origin = Origin::new();
-    origin.says("/a", GOOD, "{n}");
-    let latch = origin.holds("/a");
-    let cached = Cached::start(&origin, &LOCK);
-    let mut first = waiters(&cached, 1);
-    origin.wait_asked("/a", 1);
+    let (origin, latch, cached, mut first) = one_at_work(GOOD, "{n}", &LOCK);
     let mut others = waiters(&cached, 10);
     cached.gate().has_read_everything();
     assert_eq!(origin.asked("/a"), 1);
@@ -86,12 +98,8 @@ fn a_refresh_is_locked_too() {
 /// Z45 (C27): once it shows that nothing can be stored, all others go together, now and for a while.
 #[test]
 fn an_uncacheable_response_lets_all_go_together() {
-    let origin = Origin::new();
-    origin.says("/a", "Cache-Control: no-store\r\n", "the body");
-    let latch = origin.holds("/a");
-    let cached = Cached::start(&origin, &LOCK);
-    let mut clients = waiters(&cached, 1);
-    origin.wait_asked("/a", 1);
+    let (origin, latch, cached, mut clients) =
+        one_at_work("Cache-Control: no-store\r\n", "the body", &LOCK);
     clients.extend(waiters(&cached, 10));
     cached.gate().has_read_everything();
     assert_eq!(origin.asked("/a"), 1);
@@ -288,12 +296,8 @@ fn the_holders_death_frees_the_lock() {
 /// C25: the holder's client may leave: what is under way is for the others.
 #[test]
 fn the_holders_client_may_leave() {
-    let origin = Origin::new();
-    origin.says("/a", GOOD, "{n}");
-    let latch = origin.holds("/a");
-    let cached = Cached::start(&origin, &LOCK);
-    let first = waiters(&cached, 1).pop().expect("a client");
-    origin.wait_asked("/a", 1);
+    let (origin, latch, cached, mut clients) = one_at_work(GOOD, "{n}", &LOCK);
+    let first = clients.pop().expect("a client");
     let mut others = waiters(&cached, 3);
     cached.gate().sees_off(first);
     latch.open();
@@ -364,9 +368,6 @@ fn a_waiter_goes_by_itself_after_its_time() {
 /// C25: a holder that takes too long loses the lock to one of the waiters, whose response is stored.
 #[test]
 fn a_slow_holder_loses_the_lock() {
-    let origin = Origin::new();
-    origin.says("/a", GOOD, "{n}");
-    let latch = origin.holds("/a");
     let flags = [
         "--cache-lock",
         "on",
@@ -375,9 +376,7 @@ fn a_slow_holder_loses_the_lock() {
         "--cache-lock-age",
         "50ms",
     ];
-    let cached = Cached::start(&origin, &flags);
-    let mut first = waiters(&cached, 1);
-    origin.wait_asked("/a", 1);
+    let (origin, latch, cached, mut first) = one_at_work(GOOD, "{n}", &flags);
     origin.holds_no_more("/a");
     cached.get("/a").is("MISS", "2");
     cached.get("/a").is("HIT", "2");
@@ -388,13 +387,8 @@ fn a_slow_holder_loses_the_lock() {
 /// Waiting takes no worker: many waiters leave room for other requests.
 #[test]
 fn waiters_take_no_worker() {
-    let origin = Origin::new();
-    origin.says("/a", GOOD, "{n}");
-    let latch = origin.holds("/a");
     let flags = [&LOCK[..], &["--workers", "2"]].concat();
-    let cached = Cached::start(&origin, &flags);
-    let mut clients = waiters(&cached, 1);
-    origin.wait_asked("/a", 1);
+    let (origin, latch, cached, mut clients) = one_at_work(GOOD, "{n}", &flags);
     clients.extend(waiters(&cached, 50));
     cached.gate().has_read_everything();
     cached.get("/b").with(200, "MISS", "/b 1");
@@ -405,15 +399,29 @@ fn waiters_take_no_worker() {
     assert_eq!(origin.asked("/a"), 1);
 }
 
+/// Nor does a hit: there may be none left.
+#[test]
+fn a_hit_takes_no_worker() {
+    let origin = Origin::new();
+    let flags = ["--cache-valid", "200 10m", "--workers", "1", "--queue", "0"];
+    let cached = Cached::start(&origin, &flags);
+    cached.get("/hit").is("MISS", "/hit 1");
+    let latch = origin.holds("/a");
+    let mut busy = waiters(&cached, 1);
+    origin.wait_asked("/a", 1);
+    for method in ["GET", "HEAD"] {
+        assert_eq!(cached.ask(method, "/hit", "").cache, "HIT");
+    }
+    cached.get("/hit").is("HIT", "/hit 1");
+    latch.open();
+    take(&mut busy[0], "GET").is("MISS", "/a 1");
+}
+
 /// Waiters with conditions and ranges are answered by what was stored for all.
 #[test]
 fn waiters_have_their_own_conditions() {
-    let origin = Origin::new();
-    origin.says("/a", &format!("{GOOD}ETag: \"v1\"\r\n"), "the body");
-    let latch = origin.holds("/a");
-    let cached = Cached::start(&origin, &LOCK);
-    let mut first = waiters(&cached, 1);
-    origin.wait_asked("/a", 1);
+    let (origin, latch, cached, mut first) =
+        one_at_work(&format!("{GOOD}ETag: \"v1\"\r\n"), "the body", &LOCK);
     let asks = |method: &str, fields: &str| {
         let mut client = cached.client();
         ask(&mut client, method, "/a", fields);
@@ -434,12 +442,7 @@ fn waiters_have_their_own_conditions() {
 /// The end of the gateway does not wait for those who wait for the lock for ever.
 #[test]
 fn the_gateway_ends_with_waiters() {
-    let origin = Origin::new();
-    origin.says("/a", GOOD, "{n}");
-    let latch = origin.holds("/a");
-    let cached = Cached::start(&origin, &LOCK);
-    let mut clients = waiters(&cached, 1);
-    origin.wait_asked("/a", 1);
+    let (_origin, latch, cached, mut clients) = one_at_work(GOOD, "{n}", &LOCK);
     clients.extend(waiters(&cached, 3));
     cached.gate().has_read_everything();
     cached.gate().signal(libc::SIGTERM);

@@ -69,6 +69,46 @@ fn a_zone_is_on_the_page_in_json_and_for_prometheus() {
 }
 
 #[test]
+fn who_waits_for_a_fill_is_counted() {
+    let (go, gone) = std::sync::mpsc::channel::<()>();
+    let gone = std::sync::Mutex::new(gone);
+    let app = App::script(move |scgi| {
+        scgi.all();
+        let _ = gone.lock().expect("lock").recv();
+        let _ = scgi.try_send("Cache-Control: max-age=3600\r\nContent-Length: 5\r\n\r\nhello");
+    });
+    let dir = Temp::new();
+    let zone = format!("{} keys_zone=z:1m", dir.file("cache"));
+    let addr = app.addr();
+    let mut args = vec!["--cache-path", &zone];
+    args.extend(STATUS);
+    args.extend(["--location", "/", "--pass", &addr, "--cache", "z"]);
+    args.extend(["--cache-lock", "on", "--cache-lock-timeout", "600s"]);
+    args.extend(["--cache-lock-age", "600s"]);
+    let gate = Gate::start(args);
+    let counted = |name: &str, n: u64| {
+        until(&format!("{n} {name}"), || {
+            json(&gate).get("caches").list()[0].get(name).count() == n
+        });
+    };
+    let mut clients = Vec::new();
+    for n in 0..3 {
+        let mut client = gate.client();
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        clients.push(client);
+        counted("waiting", n);
+        counted("filling", 1);
+    }
+    go.send(()).expect("go");
+    for client in &mut clients {
+        client.response().is(200);
+    }
+    counted("waiting", 0);
+    counted("filling", 0);
+    gate.stop().clean();
+}
+
+#[test]
 fn without_a_zone_no_cache_is_spoken_of() {
     let app = App::echo();
     let gate = gate(&[&app], &STATUS);
