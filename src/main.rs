@@ -160,7 +160,6 @@ fn run(config: &'static Config, warnings: &[String], demo_dir: &Path) -> Result<
     announce(config);
     let pool: &'static Pool<_> = Box::leak(Box::new(pool));
     let mut front = Front::new(listeners, signals, shared, pool).map_err(|e| e.to_string())?;
-    sys::forget_code();
     let result = front.run().map_err(|e| e.to_string());
     pool.settle(LAST_LINES);
     shared.logs.finish();

@@ -167,8 +167,14 @@ impl Front {
     /// The poll fails.
     pub fn run(&mut self) -> Result<(), FrontError> {
         let mut events = Events::with_capacity(EVENTS);
+        let mut begun = false;
         loop {
             let timeout = self.timeout();
+            if !begun && timeout != Some(Duration::ZERO) {
+                // The start is over: what of the program is needed from now on is little.
+                sys::forget_code();
+                begun = true;
+            }
             match self.poll.poll(&mut events, timeout) {
                 Err(e) if e.kind() != io::ErrorKind::Interrupted => return Err(failed("poll")(e)),
                 _ => {}
@@ -222,6 +228,7 @@ impl Front {
         } else if !self.trimmed && self.hub.now - self.active >= IDLE_TRIM {
             self.hub.shared.memory.trim();
             self.hub.shared.zones.iter().for_each(Zone::trim);
+            sys::forget_code();
             self.trimmed = true;
         }
     }

@@ -90,7 +90,8 @@ struct Inner {
     waiting: bool,
     /// When the client last took something, or when the chain last began to fill.
     progress: Instant,
-    pace: Option<Pace>,
+    /// Apart, for most clients have none, and an idle one shall be small.
+    pace: Option<Box<Pace>>,
     sent: u64,
     /// How many bytes there will be in all, where that is known before the end: a client that has them may leave.
     whole: Option<u64>,

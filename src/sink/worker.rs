@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_millis(10);
 impl Sink {
     /// Worker: the response shall go at this pace.
     pub fn set_pace(&self, pace: Option<Pace>) {
-        lock(&self.inner).pace = pace;
+        lock(&self.inner).pace = pace.map(Box::new);
     }
 
     /// Worker: the upstream socket to shut down when the client goes away. `detach` before it is closed.
