@@ -68,7 +68,7 @@ pub fn one(flag: &Flag) -> String {
         format!(" {}", flag.arg)
     };
     let mut out = format!("{short}--{}{arg}\n", flag.long);
-    out.push_str(&markup::plain(flag.manual, 4, 80));
+    out.push_str(&markup::plain(&flag.text(), 4, 80));
     out.push('\n');
     for fact in facts(flag) {
         markup::fill(&fact, 4, 8, 80, &mut out);

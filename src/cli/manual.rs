@@ -23,7 +23,7 @@ fn option(flag: &Flag, out: &mut String) {
         .short
         .map_or(String::new(), |short| format!("Fl {short}{arg} , "));
     out.push_str(&format!(".It {short}Fl -{}{arg}\n", flag.long));
-    out.push_str(&mdoc(flag.manual));
+    out.push_str(&mdoc(&flag.text()));
     let facts = facts(flag);
     if !facts.is_empty() {
         out.push_str(".Pp\n");

@@ -18,6 +18,8 @@ mod resolve;
 mod scopes;
 mod settings;
 mod table;
+#[cfg(any(feature = "manual", test))]
+mod texts;
 mod values;
 mod words;
 
@@ -120,7 +122,10 @@ fn generated(tree: &Tree) -> Option<Action> {
     tree.commands
         .iter()
         .find_map(|(name, value)| match (*name, value) {
-            ("man-options", _) => Some(Action::Print(manual::options())),
+            ("man-options", _) => Some(match cfg!(feature = "manual") {
+                true => Action::Print(manual::options()),
+                false => fail(&[complain("man-options", None, "this build has no texts")]),
+            }),
             ("completions", Some(shell)) => Some(match completions::shell(shell) {
                 Some(text) => Action::Print(text),
                 None => fail(&[complain(

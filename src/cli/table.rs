@@ -141,6 +141,7 @@ pub enum Role {
 }
 
 /// One flag.
+#[derive(Clone, Copy)]
 pub struct Flag {
     /// The name without its dashes.
     pub long: &'static str,
@@ -155,7 +156,7 @@ pub struct Flag {
     pub topic: Topic,
     /// One line for the overview, without a full stop.
     pub brief: &'static str,
-    /// The text of the manual in the light markup of `markup.rs`.
+    /// The text of the manual in the light markup of `markup.rs`. The program has it packed: see [`Flag::text`].
     pub manual: &'static str,
     /// Listed neither in the overview nor in the option list.
     pub hidden: bool,
@@ -178,6 +179,19 @@ pub const ROW: Flag = Flag {
 };
 
 impl Flag {
+    /// The text of the manual.
+    #[cfg(any(feature = "manual", test))]
+    pub fn text(&self) -> String {
+        let row = all().position(|flag| flag.long == self.long);
+        row.map_or_else(String::new, super::texts::manual)
+    }
+
+    /// What a build without the texts has in their place.
+    #[cfg(not(any(feature = "manual", test)))]
+    pub fn text(&self) -> String {
+        format!("{}; see scgate(8)", self.brief)
+    }
+
     pub fn takes_value(&self) -> bool {
         !self.arg.is_empty()
     }
@@ -201,7 +215,7 @@ impl Flag {
 
 /// Every row, in the order of the manual.
 pub fn all() -> impl Iterator<Item = &'static Flag> {
-    super::flags::TABLES.iter().flat_map(|table| table.iter())
+    super::flags::ROWS.iter()
 }
 
 /// Every row that help and manual list.
@@ -300,7 +314,7 @@ mod tests {
                 flag.long
             );
             assert!(
-                flag.manual.ends_with('.') || flag.manual.contains("\n* "),
+                flag.text().ends_with('.') || flag.text().contains("\n* "),
                 "--{}",
                 flag.long
             );
