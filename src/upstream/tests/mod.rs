@@ -69,6 +69,7 @@ fn group(name: &str, balance: Balance, servers: Vec<GroupServer>) -> group::Grou
         servers,
         balance,
         sticky: None,
+        health: None,
     }
 }
 
