@@ -179,7 +179,7 @@ impl Checks {
 
 /// When in its interval a peer is checked: steps of the golden ratio keep any number of them apart.
 fn phase(interval: Duration, serial: u32) -> Duration {
-    interval / 1024 * (serial.wrapping_mul(633) % 1024)
+    interval / 65_536 * (serial.wrapping_mul(40_503) % 65_536)
 }
 
 /// Checks a peer, and tells what has changed.
@@ -215,5 +215,26 @@ fn check(group: &Group, peer: &Peer) {
                 log::warn!("{what} is unhealthy (checks failed: {fails}; the last: {why})");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However many there are, no two are checked at the same time, and all within one interval.
+    #[test]
+    fn checks_are_spread_over_the_interval() {
+        let interval = Duration::from_secs(1);
+        for count in 2..=100 {
+            let mut phases: Vec<Duration> = (0..count).map(|n| phase(interval, n)).collect();
+            phases.sort_unstable();
+            let ends = phases.iter().skip(1).chain([&interval]);
+            let gaps = phases.iter().zip(ends).map(|(from, to)| *to - *from);
+            let least = gaps.min().unwrap_or_default();
+            assert!(least > interval / (3 * count), "{count}: {least:?}");
+        }
+        assert_eq!(phase(interval, 0), Duration::ZERO, "the first at once");
+        assert!(phase(interval, u32::MAX) < interval);
     }
 }

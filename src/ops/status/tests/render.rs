@@ -115,6 +115,7 @@ fn a_state_is_a_word_and_a_sign_as_well_as_a_colour() {
     let states = [
         (State::Up, "up", "\u{25cf}"),
         (State::Failed, "failed", "\u{2715}"),
+        (State::Unhealthy, "unhealthy", "\u{2715}"),
         (State::Probing, "probing", "\u{25d0}"),
         (State::Starting, "starting", "\u{25b2}"),
         (State::Draining, "draining", "\u{25bc}"),
