@@ -629,3 +629,48 @@ fn fossil_under_a_prefix_and_at_the_root() {
     }
     app.alive();
 }
+
+/// Checks are requests that real applications answer, from the first to the last byte; one that has ended is found out.
+#[test]
+fn real_applications_pass_their_checks() {
+    let test = "real_applications_pass_their_checks";
+    let applications = [
+        ("Python package scgi", quixote()),
+        ("Python package aioscgi", aioscgi()),
+        ("uWSGI with Python", uwsgi("--scgi-socket")),
+        ("uWSGI with Python", uwsgi("--scgi-nph-socket")),
+        ("Perl module SCGI", perl()),
+    ];
+    for (name, app) in applications {
+        let Some(mut app) = app else {
+            left_out(test, &format!("no {name} (scripts/test)"));
+            continue;
+        };
+        let server = format!("g {}", app.address);
+        let args = [
+            "--upstream",
+            &server,
+            "--health",
+            "g interval=50ms fails=3 uri=/echo?a=b",
+            "--location",
+            "/",
+            "--pass",
+            "g",
+        ];
+        let gate = Gate::start(args.iter().chain(&common::status::STATUS));
+        let check = || {
+            let document = common::status::json(&gate);
+            let group = &document.get("groups").list()[0];
+            group.get("servers").list()[0].get("check").clone()
+        };
+        until(&format!("{name} to pass"), || {
+            let check = check();
+            check.get("checks").count() >= 5 + check.get("failures").count()
+        });
+        assert!(check().get("healthy").bool(), "{name}: {:?}", check());
+        gate.get("/echo").is(200);
+        app.alive();
+        drop(app);
+        gate.logs("is unhealthy");
+    }
+}

@@ -18,7 +18,7 @@ SCGI_PARAMS = ("CONTENT_LENGTH $content_length", "SCGI 1", "REQUEST_METHOD $requ
                "REMOTE_ADDR $remote_addr", "REMOTE_PORT $remote_port", "SERVER_PORT $server_port",
                "SERVER_NAME $server_name")
 NGINX = """{user}
-daemon off; worker_processes 1; pid {dir}/nginx.pid; error_log {dir}/error.log error;
+daemon off; worker_processes {workers}; pid {dir}/nginx.pid; error_log {dir}/error.log error;
 events {{ worker_connections {connections}; }}
 http {{
     access_log off; sendfile on; keepalive_requests 1000000000; keepalive_timeout 300; client_max_body_size 0;
@@ -57,7 +57,7 @@ ServerName localhost
 ServerLimit {processes}
 StartServers {processes}
 ThreadLimit 128
-ThreadsPerChild 128
+ThreadsPerChild {each}
 MaxRequestWorkers {threads}
 MinSpareThreads 1
 MaxSpareThreads {threads}
@@ -100,6 +100,7 @@ class Form:
     wide: bool = False  # must have 500 requests in work at once; otherwise 64
     serves: str = "app"     # or "group", the application as a group of two servers, "file", the document root, or "cache",
                             # the application behind a cache on the disk
+    workers: int = 0        # as many worker processes (threads of scgate) as a larger machine is given; 0: the usual
 
     @property
     def tunable(self):
@@ -109,6 +110,15 @@ class Form:
     def small(self):
         """For memory: 1000 connections, each with one to the application."""
         return dataclasses.replace(self, name=f"{self.name}-small", connections=2048)
+
+
+    def spread(self):
+        """For memory: with four workers."""
+        return dataclasses.replace(self.small(), name=f"{self.name}-spread", workers=4)
+
+    def held(self):
+        """For memory: with room for many requests in work at once."""
+        return dataclasses.replace(self.small(), name=f"{self.name}-held", wide=True)
 
 
 NORMAL = Form("normal", 8192)
@@ -220,7 +230,7 @@ class Scgate(Contender):
             serve += ["--cache-path", f"{self.cache} levels=1:2 keys_zone=z:100m inactive=10m", "--cache", "z",
                       "--cache-valid", "200 10m"]
         return [self.binary, "--listen", f"127.0.0.1:{self.port}",
-                "--workers", str(self.wide_workers if form.wide else self.workers),
+                "--workers", str(form.workers or (self.wide_workers if form.wide else self.workers)),
                 "--connections", str(form.connections),
                 "--client-max-body-size", "0", "--keepalive-requests", "1000000000", "--keepalive-timeout", "300",
                 "--temp-path", os.path.join(home, "temp"), *self.extra, *serve]
@@ -247,6 +257,7 @@ class Nginx(Contender):
             serve = "tcp_nopush on;"    # as in the distributed configuration, like sendfile
         conf = self.write(home, "nginx.conf", NGINX.format(user=user, dir=home, port=self.port, root=content.root,
                                                            connections=form.connections, upstream=upstream,
+                                                           workers=form.workers or 1,
                                                            content=serve))
         return [self.path(), "-p", home, "-c", conf, "-e", os.path.join(home, "error.log")]
 
@@ -270,11 +281,13 @@ class Lighttpd(Contender):
     def command(self, home, content, form):
         sockets = content.sockets if form.serves == "group" else content.sockets[:1]
         hosts = ", ".join(f'( "socket" => "{path}", "check-local" => "disable" )' for path in sockets)
+        workers = f"server.max-worker = {form.workers}" if form.workers else ""
         module, serve = '"mod_scgi"', f'scgi.server = ( "/" => ( {hosts} ) )'
         if form.serves == "file":
             module, serve = "", ""      # it serves files without being told
         conf = self.write(home, "lighttpd.conf", LIGHTTPD.format(dir=home, port=self.port, root=content.root,
-                                                                 module=module, tuning=self.tuning, content=serve,
+                                                                 module=module, content=serve,
+                                                                 tuning=f"{self.tuning}\n{workers}",
                                                                  connections=form.connections,
                                                                  descriptors=2 * form.connections))
         return [self.path(), "-D", "-f", conf]
@@ -313,9 +326,10 @@ class Apache(Contender):
         modules = "\n".join(f"LoadModule {n}_module {MODULES}/mod_{n}.so" for n in names
                             if os.path.exists(f"{MODULES}/mod_{n}.so"))
         user = "User {}\nGroup {}".format(*account()) if os.geteuid() == 0 else ""
-        processes = 8 if form.wide else 1
+        processes = form.workers or (8 if form.wide else 1)
+        threads = 128 // form.workers if form.workers else 128
         conf = self.write(home, "apache.conf", APACHE.format(dir=home, modules=modules, user=user, port=self.port,
-                                                             processes=processes, threads=128 * processes,
+                                                             processes=processes, each=threads, threads=threads * processes,
                                                              content=serve))
         return [self.path(), "-DFOREGROUND", "-d", home, "-f", conf]
 

@@ -6,10 +6,13 @@ import socket
 import threading
 import time
 
+import contenders
+import holder
 import procs
 import workloads
 
 IDLE_CONNECTIONS = 1000
+ACTIVE = 100        # requests in work at a time
 
 
 def get(path):
@@ -27,6 +30,8 @@ class Footprint:
     loaded: int
     after: int
     per_connection: float
+    spread: int         # idle, with four workers
+    active: float | None    # for each request in work; None where no application is asked
     processes: int
     threads: int
     binary: int
@@ -92,6 +97,37 @@ def per_connection(contender, workload):
             sock.close()
 
 
+def per_active(contender, base, content, form):
+    """What a request costs while the application works on it, beyond its client's connection, which was served one before."""
+    app, held = holder.Holder(base), []
+    try:
+        contender.start(base, contenders.Content([app.path], content.root), form)
+        for _ in range(ACTIVE):
+            held.append(connect(contender.port))
+        time.sleep(0.5)
+        pids = contender.pids()
+        before = procs.memory(pids)[0]
+        for sock in held:
+            sock.sendall(get("/hold"))
+        app.wait_held(ACTIVE)
+        time.sleep(0.5)
+        return (procs.memory(pids)[0] - before) / ACTIVE
+    finally:
+        app.close()
+        for sock in held:
+            sock.close()
+        contender.stop()
+
+
+def idle_spread(contender, base, content, form):
+    contender.start(base, content, form)
+    try:
+        time.sleep(0.5)
+        return procs.memory(contender.pids())[0]
+    finally:
+        contender.stop()
+
+
 def measure(contender, base, content, workload, seconds):
     """Starts the contender alone, as pages shared between contenders would make each look smaller.
 
@@ -110,7 +146,10 @@ def measure(contender, base, content, workload, seconds):
         contender.stop()
         contender.start(base, content, form)
         each = per_connection(contender, workload)
-        return Footprint(idle, private, loaded, after, each, len(pids), threads,
+        contender.stop()
+        spread = idle_spread(contender, base, content, workload.form.spread())
+        active = per_active(contender, base, content, workload.form.held()) if workload.form.serves == "app" else None
+        return Footprint(idle, private, loaded, after, each, spread, active, len(pids), threads,
                          os.path.getsize(os.path.realpath(contender.path())), mapped)
     finally:
         contender.stop()

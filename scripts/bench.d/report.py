@@ -126,9 +126,11 @@ def goals(results, scgates, peers, distributed, markdown):
 
 def footprint_table(workload, prints, markdown):
     heading(f"memory (PSS of all processes) and size; load: {workload.name}", markdown)
-    rows = [[name, kib(f.idle), kib(f.idle_private), kib(f.loaded), kib(f.after), f"{f.per_connection:.0f} B",
+    rows = [[name, kib(f.idle), kib(f.idle_private), kib(f.loaded), kib(f.after), kib(f.spread),
+             f"{f.per_connection:.0f} B", "-" if f.active is None else kib(f.active),
              f"{f.processes}/{f.threads}", kib(f.binary), kib(f.mapped)] for name, f in prints.items()]
-    table(["contender", "idle", "of it private", "under load", "after load", "an idle connection",
+    table(["contender", "idle", "of it private", "under load", "after load", "idle, 4 workers",
+           "an idle client", "a request in work",
            "processes/threads", "binary", "with libraries"], rows, markdown)
 
 

@@ -10,7 +10,7 @@ use crate::config::cache::{RuleBook, UseStale, Valid, Zone};
 use crate::config::content::{
     AddHeader, ErrorPage, InternalRedirect, Map, NextUpstream, RealIpHeader, Return, Root, Store,
 };
-use crate::config::group::{Balance, GroupServer, Sticky};
+use crate::config::group::{Balance, GroupServer, Health, Sticky};
 use crate::config::{Bind, Ignore, LogFormat, PathInfo, TempPath};
 use crate::scgi::request::{Param, ParamsMax};
 use crate::template::Template;
@@ -38,7 +38,7 @@ pub struct Settings {
 
     // Upstream groups, and variables.
     pub upstreams: Vec<UpstreamSpec>,
-    /// `--balance` and `--sticky`.
+    /// `--balance`, `--sticky` and `--health`.
     pub group_rules: Vec<GroupSpec>,
     pub resolve_interval: Option<Duration>,
     pub maps: Vec<Map>,
@@ -188,7 +188,7 @@ pub struct UpstreamSpec {
     pub raw: String,
 }
 
-/// `--balance` or `--sticky` of a group.
+/// `--balance`, `--sticky` or `--health` of a group.
 pub struct GroupSpec {
     pub group: String,
     pub rule: GroupRule,
@@ -199,6 +199,8 @@ pub struct GroupSpec {
 pub enum GroupRule {
     Balance(Balance),
     Sticky(Sticky),
+    /// Without its request.
+    Health(Health),
 }
 
 impl GroupRule {
@@ -207,6 +209,7 @@ impl GroupRule {
         match self {
             GroupRule::Balance(_) => "balance",
             GroupRule::Sticky(_) => "sticky",
+            GroupRule::Health(_) => "health",
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::address::{Address, Destination};
+use super::address::{Address, BindAddress, Destination};
 use crate::template::Template;
 
 /// A group of servers that `--pass` names, or the implicit group of one `--pass` address.
@@ -17,6 +17,28 @@ pub struct Group {
     pub servers: Vec<GroupServer>,
     pub balance: Balance,
     pub sticky: Option<Sticky>,
+    /// `None`: what its servers do with requests is all that is known of them.
+    pub health: Option<Health>,
+}
+
+/// `--health`: how the servers of a group are checked.
+#[derive(Debug, Clone)]
+pub struct Health {
+    /// From the begin of a check to that of the next; not zero.
+    pub interval: Duration,
+    /// A path, and maybe a query.
+    pub uri: String,
+    /// Failures in a row that make a server unhealthy, and passes in a row that make it healthy; at least 1.
+    pub fails: u32,
+    pub passes: u32,
+    /// The netstring that is sent.
+    pub request: Vec<u8>,
+    /// Bytes of its parameters.
+    pub block: usize,
+    /// Bytes that must hold the head of the response: `--buffer-size`.
+    pub head_max: usize,
+    /// The fixed source address of the location whose requests the checks resemble, and whether it is transparent.
+    pub bind: Option<(BindAddress, bool)>,
 }
 
 /// One `--upstream`: a server, which stands for all addresses of its name.

@@ -8,6 +8,7 @@
 
 mod cached;
 mod client;
+mod own;
 mod program;
 
 use super::decimal;

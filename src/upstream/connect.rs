@@ -20,6 +20,45 @@ use crate::sys;
 /// The longest uninterrupted wait of a connect or of a sendfile.
 pub const SLICE: Duration = Duration::from_millis(250);
 
+/// How sockets are set up.
+#[derive(Clone, Copy, Debug)]
+pub struct Dial {
+    pub connect_timeout: Duration,
+    pub read_timeout: Duration,
+    /// Bytes; 0: the system's.
+    pub rcvbuf: usize,
+    pub sndbuf: usize,
+    pub keepalive: bool,
+    /// The request is sent piece by piece.
+    pub nodelay: bool,
+}
+
+impl Dial {
+    /// As a location says.
+    pub fn of(settings: &Scgi) -> Dial {
+        Dial {
+            connect_timeout: settings.connect_timeout,
+            read_timeout: settings.read_timeout,
+            rcvbuf: settings.socket_rcvbuf,
+            sndbuf: settings.socket_sndbuf,
+            keepalive: settings.socket_keepalive,
+            nodelay: !settings.request_buffering,
+        }
+    }
+
+    /// For one small request, over within this time.
+    pub fn within(time: Duration) -> Dial {
+        Dial {
+            connect_timeout: time,
+            read_timeout: time,
+            rcvbuf: 0,
+            sndbuf: 0,
+            keepalive: false,
+            nodelay: false,
+        }
+    }
+}
+
 /// A connection to an application. Closed when dropped.
 #[derive(Debug)]
 pub struct Connection {
@@ -33,7 +72,7 @@ pub struct Connection {
 pub fn connect(
     address: &Address,
     bind: Option<(BindAddress, bool)>,
-    settings: &Scgi,
+    settings: &Dial,
     gone: &dyn Fn() -> Option<Gone>,
 ) -> Result<Connection, Fault> {
     let failed = |e| Fault::Io(Phase::Connect, e);
@@ -66,7 +105,7 @@ fn wait_connected(
     socket: &Socket,
     to: &SockAddr,
     unix: bool,
-    settings: &Scgi,
+    settings: &Dial,
     gone: &dyn Fn() -> Option<Gone>,
 ) -> Result<bool, Fault> {
     let start = Instant::now();
@@ -103,29 +142,23 @@ fn wait_connected(
 }
 
 /// Buffer sizes, SO_KEEPALIVE: failures are logged and ignored (K11).
-fn set_options(socket: &Socket, domain: Domain, settings: &Scgi) {
+fn set_options(socket: &Socket, domain: Domain, settings: &Dial) {
     let report = |what: &str, result: io::Result<()>| {
         if let Err(error) = result {
             log::warn!("upstream socket: can not set {what}: {error}");
         }
     };
-    if settings.socket_rcvbuf > 0 {
-        report(
-            "SO_RCVBUF",
-            socket.set_recv_buffer_size(settings.socket_rcvbuf),
-        );
+    if settings.rcvbuf > 0 {
+        report("SO_RCVBUF", socket.set_recv_buffer_size(settings.rcvbuf));
     }
-    if settings.socket_sndbuf > 0 {
-        report(
-            "SO_SNDBUF",
-            socket.set_send_buffer_size(settings.socket_sndbuf),
-        );
+    if settings.sndbuf > 0 {
+        report("SO_SNDBUF", socket.set_send_buffer_size(settings.sndbuf));
     }
-    if settings.socket_keepalive {
+    if settings.keepalive {
         report("SO_KEEPALIVE", socket.set_keepalive(true));
     }
     // A body that is sent as it arrives is not to wait for acknowledgements (K12).
-    if domain != Domain::UNIX && !settings.request_buffering {
+    if domain != Domain::UNIX && settings.nodelay {
         report("TCP_NODELAY", socket.set_tcp_nodelay(true));
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use super::balance::Growth;
+use super::checks::Checks;
 use super::health::{Standing, Table};
 use super::leaving::{DOWN, DRAINING, IN, Leaving, REMOVED};
 use super::lock;
@@ -30,6 +31,7 @@ pub struct Upstreams {
     health: Table,
     leaving: Arc<Leaving>,
     names: Names,
+    checks: Checks,
     resolve_interval: Duration,
     lookup: Box<Lookup>,
 }
@@ -66,6 +68,7 @@ impl Upstreams {
             health,
             leaving,
             names: Names::default(),
+            checks: Checks::default(),
             resolve_interval,
             lookup,
         }
@@ -112,9 +115,10 @@ impl Upstreams {
         Ok(Run::new(Arc::new(set), b"", None))
     }
 
-    /// Starts the thread that looks names up again, if a server is marked `resolve`. Called once, by the main thread, when
-    /// privileges are dropped.
+    /// Starts the thread that looks names up again, if a server is marked `resolve`, and the one that checks servers, if any are
+    /// to be. Called once, by the main thread, when privileges are dropped.
     pub fn start(&'static self) {
+        self.checks.start(self);
         self.names.start(self);
     }
 
@@ -161,6 +165,10 @@ impl Upstreams {
         now: Instant,
     ) {
         group.take_over(server, addresses, (&self.health, &self.leaving), now);
+        let mut groups = self.groups.iter();
+        if let Some(index) = groups.position(|known| std::ptr::eq(known, group)) {
+            self.checks.follow(&self.groups, index, now);
+        }
     }
 
     pub(super) fn look_up(&self, name: &str, port: u16) -> Result<Vec<SocketAddr>, LookupError> {
@@ -213,7 +221,7 @@ impl Group {
         Run::new(set, key, bound)
     }
 
-    fn set(&self) -> Arc<Set> {
+    pub(super) fn set(&self) -> Arc<Set> {
         Arc::clone(&self.set.read().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -313,7 +321,7 @@ impl Group {
                 Order::Drain | Order::Down => leaving.left(&peer.membership, now),
                 Order::Revive => {
                     leaving.returned(&peer.membership);
-                    let failed = peer.health.revive(now);
+                    let failed = peer.revive(now);
                     if (before != IN || failed)
                         && let Some(turn) = lock(&set.turns).list.get_mut(index)
                     {
@@ -374,13 +382,11 @@ fn server_view(config: &GroupServer, peer: &Peer, mut growth: Growth, now: Insta
     let counters = peer.counters();
     let running = peer.running();
     let (recent_fails, last) = peer.health.recent(setting.fail_timeout, now);
-    growth.recovered(peer.health.recovered_at(peer.rule));
-    let state = match (
-        peer.membership.level(),
-        peer.health.standing(peer.rule, now),
-    ) {
+    growth.recovered(peer.recovered_at());
+    let state = match (peer.membership.level(), peer.standing(now)) {
         (DOWN | REMOVED, _) => State::Down,
         (DRAINING, _) => State::Draining,
+        (_, Standing::Unhealthy(_)) => State::Unhealthy,
         (_, Standing::Failed(_)) => State::Failed,
         (_, Standing::Probed(_) | Standing::Due(_)) => State::Probing,
         (_, Standing::Well) if growth.share(setting.slow_start, now) < 100 => State::Starting,
@@ -403,5 +409,6 @@ fn server_view(config: &GroupServer, peer: &Peer, mut growth: Growth, now: Insta
         responses: counters.responses,
         times: counters.times,
         time_sum: counters.time_sum,
+        check: peer.checked.as_ref().map(|verdict| lock(verdict).view(now)),
     }
 }

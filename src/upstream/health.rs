@@ -104,6 +104,9 @@ pub enum Standing {
     Probed(Instant),
     /// The time is over; the next exchange is the probe.
     Due(Instant),
+    /// Checks have failed (`--health`); since when, or when an exchange failed after that. No rule says this, but
+    /// [`super::peer::Peer::standing`].
+    Unhealthy(Instant),
 }
 
 /// Whether an exchange may begin.
@@ -195,7 +198,7 @@ impl Health {
         let mut state = lock(&self.state);
         match state.judge(rule, now) {
             Standing::Well => Admission::Yes,
-            Standing::Failed(_) | Standing::Probed(_) => Admission::No,
+            Standing::Failed(_) | Standing::Probed(_) | Standing::Unhealthy(_) => Admission::No,
             Standing::Due(_) => {
                 let number = state.number();
                 state.probe = Some((number, now));

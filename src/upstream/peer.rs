@@ -2,11 +2,12 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::health::{Health, Table};
+use super::health::{Began, Health, Standing, Table};
 use super::leaving::{DOWN, IN, Membership};
 use super::lock;
+use super::verdict::Verdict;
 use super::view::BUCKETS;
 use crate::config::address::Address;
 use crate::config::group::{Balance, Group, GroupServer};
@@ -24,6 +25,8 @@ pub struct Peer {
     pub health: Arc<Health>,
     /// The rule of the health that goes for it.
     pub rule: usize,
+    /// Where the group is checked (`--health`): what came of it.
+    pub checked: Option<Mutex<Verdict>>,
     pub membership: Arc<Membership>,
     /// Exchanges now.
     running: AtomicU32,
@@ -42,6 +45,8 @@ pub struct Setting {
     pub backup: bool,
     /// It has a `route`, which `--sticky … route` needs.
     pub routed: bool,
+    /// Its group has a `--health`.
+    pub checked: bool,
 }
 
 /// What the status page shows; see [`super::view::ServerView`].
@@ -73,6 +78,7 @@ impl Setting {
             },
             backup: server.backup,
             routed: server.route.is_some(),
+            checked: group.health.is_some(),
         }
     }
 
@@ -86,6 +92,7 @@ impl Setting {
             slow_start: Duration::ZERO,
             backup: false,
             routed: false,
+            checked: false,
         }
     }
 }
@@ -106,6 +113,7 @@ impl Peer {
             address,
             id,
             server,
+            checked: setting.checked.then(Mutex::default),
             setting,
             health,
             rule,
@@ -118,6 +126,47 @@ impl Peer {
     /// The level at which the addresses of a server begin.
     pub fn first_level(server: &GroupServer) -> u8 {
         if server.down { DOWN } else { IN }
+    }
+
+    /// How it stands: what exchanges have shown of the address, and checks of this server of this group.
+    pub fn standing(&self, now: Instant) -> Standing {
+        let known = self.health.standing(self.rule, now);
+        let verdict = self.checked.as_ref();
+        match verdict.and_then(|verdict| lock(verdict).unhealthy_since()) {
+            None => known,
+            Some(since) => Standing::Unhealthy(match known {
+                Standing::Well => since,
+                Standing::Failed(at)
+                | Standing::Probed(at)
+                | Standing::Due(at)
+                | Standing::Unhealthy(at) => since.max(at),
+            }),
+        }
+    }
+
+    /// When it last came back, by an exchange or by checks.
+    pub fn recovered_at(&self) -> Option<Instant> {
+        let verdict = self.checked.as_ref();
+        let checked = verdict.and_then(|verdict| lock(verdict).recovered_at());
+        self.health.recovered_at(self.rule).max(checked)
+    }
+
+    /// Checks have shown that it is well, and no exchange has failed since the mark of its health was this. Whether that ended
+    /// what the log has called disabled.
+    pub fn proved(&self, mark: u32, now: Instant) -> bool {
+        let began = Began {
+            mark,
+            probe: 0,
+            trial: false,
+        };
+        self.health.succeed(began, now)
+    }
+
+    /// Forgets its failures, by order. Whether it was out for them.
+    pub fn revive(&self, now: Instant) -> bool {
+        let verdict = self.checked.as_ref();
+        let unhealthy = verdict.is_some_and(|verdict| lock(verdict).revive());
+        self.health.revive(now) || unhealthy
     }
 
     /// Exchanges now.

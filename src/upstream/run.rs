@@ -7,7 +7,7 @@
 //!    `fail_timeout` is over helps nobody: the worst that can become of the try is the refusal. Each such try is a probe in all
 //!    but name, so that a group comes back with the first of its servers that does.
 //!
-//! Open is what is not down or drained, has room (`max_conns`), is well or due for its probe, fits the bind address (Z30) and has not
+//! Open is what is not down or drained, has room (`max_conns`), is well or due for its probe and not unhealthy (`--health`), fits the bind address (Z30) and has not
 //! been tried in this run; two servers with one address count as one there (N9). The only address of a group is always tried
 //! (N26): only `down` and `max_conns` keep a request from it.
 //!
@@ -214,10 +214,7 @@ impl Run {
     }
 
     fn is_open(&self, peer: &Peer, index: usize, bind: Option<IpAddr>, now: Instant) -> bool {
-        let well = || {
-            let standing = peer.health.standing(peer.rule, now);
-            matches!(standing, Standing::Well | Standing::Due(_))
-        };
+        let well = || matches!(peer.standing(now), Standing::Well | Standing::Due(_));
         self.could(peer, index, bind) && well()
     }
 
@@ -226,8 +223,11 @@ impl Run {
         let peers = self.set.peers.iter().enumerate();
         let failed = peers.filter(|(index, peer)| self.could(peer, *index, bind));
         let since = failed.map(|(index, peer)| {
-            let since = match peer.health.standing(peer.rule, now) {
-                Standing::Failed(at) | Standing::Probed(at) | Standing::Due(at) => Some(at),
+            let since = match peer.standing(now) {
+                Standing::Failed(at)
+                | Standing::Probed(at)
+                | Standing::Due(at)
+                | Standing::Unhealthy(at) => Some(at),
                 // It has just recovered, which is better than any.
                 Standing::Well => None,
             };
@@ -392,7 +392,7 @@ impl Picked {
 
 /// Whether an address can be reached from a bind address: of IP addresses only those of the same family (Z30). A Unix
 /// socket has no source address; `--bind` does not concern it.
-fn fits(address: &Address, bind: Option<IpAddr>) -> bool {
+pub(super) fn fits(address: &Address, bind: Option<IpAddr>) -> bool {
     match (address, bind) {
         (Address::Inet(to), Some(from)) => to.is_ipv4() == from.is_ipv4(),
         _ => true,

@@ -148,7 +148,7 @@ impl Set {
         turn.running = peer.running();
         let slow_start = peer.setting.slow_start;
         if !slow_start.is_zero() {
-            turn.growth.recovered(peer.health.recovered_at(peer.rule));
+            turn.growth.recovered(peer.recovered_at());
             turn.share = turn.growth.share(slow_start, now);
         }
     }

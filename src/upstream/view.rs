@@ -40,6 +40,20 @@ pub struct ServerView {
     pub times: [u64; BUCKETS.len() + 1],
     /// All response times together, in microseconds.
     pub time_sum: u64,
+    /// Where the group has a `--health`.
+    pub check: Option<CheckView>,
+}
+
+/// What the checks of a server have found out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckView {
+    /// Also before the first check.
+    pub healthy: bool,
+    /// Checks since the start, and how many of them failed.
+    pub checks: u64,
+    pub failures: u64,
+    /// Whether the last one passed, what came of it, and how long ago.
+    pub last: Option<(bool, String, Duration)>,
 }
 
 /// Upper bounds of the histogram of response times, in milliseconds.
@@ -53,6 +67,8 @@ pub enum State {
     Failed,
     /// Its `fail_timeout` is over, and one request finds out how it is.
     Probing,
+    /// Checks have failed (`--health`): not tried until they pass, except when no other is left.
+    Unhealthy,
     /// Its weight grows back (`slow_start`).
     Starting,
     /// Drained by order: only clients that are bound to it.

@@ -13,7 +13,7 @@ use crate::ops::vars::Try;
 use crate::scgi::response::Head;
 use crate::sink::Sink;
 use crate::upstream::groups::{Picked, Watch};
-use crate::upstream::{self, Connection};
+use crate::upstream::{self, Connection, Dial};
 
 /// A connection that the sink knows, so that a client's leaving ends it. Its drop takes it back before it is closed.
 pub(super) struct Line {
@@ -150,7 +150,7 @@ impl Script<'_> {
         let sink = &self.exchange.sink;
         let protected = self.protected;
         let gone = || sink.gone().filter(|_| !protected);
-        let result = upstream::connect(server.address(), plan.bind, plan.scgi, &gone);
+        let result = upstream::connect(server.address(), plan.bind, &Dial::of(plan.scgi), &gone);
         let result = result.map_err(|fault| self.settle_fault(fault));
         if let Some(attempt) = self.tries.last_mut() {
             match &result {

@@ -197,7 +197,11 @@ fn connections_are_told_apart_by_what_they_do() {
 #[test]
 fn prometheus_can_read_its_text() {
     let app = App::echo();
-    let gate = gate(&[&app], &WRITABLE);
+    let args: Vec<&str> = ["--health", "g interval=1h"]
+        .into_iter()
+        .chain(WRITABLE)
+        .collect();
+    let gate = gate(&[&app], &args);
     for _ in 0..3 {
         gate.get("/").is(200);
     }
@@ -206,6 +210,10 @@ fn prometheus_can_read_its_text() {
             &json(&gate),
             &["groups", "servers", &app.addr(), "responses", "2xx"],
         ) == 3
+            && number(
+                &json(&gate),
+                &["groups", "servers", &app.addr(), "check", "checks"],
+            ) == 1
     });
     let exposition = gate.get("/status?format=prometheus").is(200).text();
     let test = "prometheus_can_read_its_text";
@@ -218,6 +226,10 @@ fn prometheus_can_read_its_text() {
         format!("scgate_server_response_seconds_count{{group=\"g\",{server}}} 3"),
         format!("scgate_server_response_seconds_bucket{{group=\"g\",le=\"+Inf\",{server}}} 3"),
         format!("scgate_server_state{{group=\"g\",{server},state=\"up\"}} 1"),
+        format!("scgate_server_healthy{{group=\"g\",{server}}} 1"),
+        format!("scgate_server_check_passed{{group=\"g\",{server}}} 1"),
+        format!("scgate_server_checks_total{{group=\"g\",{server}}} 1"),
+        format!("scgate_server_check_failures_total{{group=\"g\",{server}}} 0"),
         "scgate_queue_wait_seconds_count 3".into(),
     ] {
         assert!(

@@ -1,7 +1,7 @@
 //! Upstream groups.
 
 use crate::cli::table::{Flag, HTTP, ROW, Role, Topic};
-use crate::cli::values::groups::{balance, sticky, upstream};
+use crate::cli::values::groups::{balance, health, sticky, upstream};
 use crate::cli::values::{push, put, wait};
 
 const BASE: Flag = Flag {
@@ -78,7 +78,26 @@ pub const FLAGS: &[Flag] = &[
         arg: "GROUP",
         many: true,
         brief: "check the servers of a group",
-        manual: "Checks the servers of a group by complete small requests.",
+        manual: "Checks the servers of a group of `--upstream` by requests of the gateway's own; given at most once for each \
+            group. Nothing is checked unless it is said.\n\n\
+            * `interval=TIME`: from check to check of a server; 5s unless given, at least 10ms. The checks of a group's \
+            servers are spread over it.\n\
+            * `uri=URI`: what is asked for, as a client would ask; `/` unless given. A query may follow the path.\n\
+            * `fails=N`: so many failed checks in a row make a server unhealthy; 1 unless given.\n\
+            * `passes=N`: so many passed checks in a row make it healthy; 1 unless given.\n\n\
+            A check is one whole GET request without a body: never an idle connection, which would block an application \
+            that serves one at a time. It passes if the status is 2xx or 3xx, in a head that is well formed, and the body \
+            is whole as far as it is read (64k); all of this within `interval`, but no less than 1s and no more than 10s. The \
+            parameters are those of the first location that passes to the group by name; the host is the name of its \
+            server or else `localhost`, the client is 127.0.0.1, and the user agent is scgate-health. rTorrent answers no \
+            request without a body, so it can not be checked.\n\n\
+            An unhealthy server gets no requests, as if it had failed. Until its first check it counts as healthy. So many \
+            passes in a row as `passes` says also end the rest of a server that had failed by `max_fails`, and `slow_start` \
+            begins. Where no server is left that is well, the one that failed or became unhealthy longest ago is tried, so \
+            that a group is never refused outright; for the same reason the only address of a group gets its requests \
+            whatever the checks say. Servers that are down are not checked, drained ones are. The log, the status page and \
+            its metrics tell what checks have found.",
+        role: Role::Set(|s, v| push(&mut s.group_rules, health(v))),
         ..BASE
     },
     Flag {

@@ -39,6 +39,7 @@ fn group(name: &str, implicit: bool, server: GroupServer) -> Group {
         servers: vec![server],
         balance: Balance::RoundRobin,
         sticky: None,
+        health: None,
     }
 }
 
@@ -74,7 +75,7 @@ fn addresses(destination: &Destination) -> Result<Vec<Address>, String> {
     }
 }
 
-/// Applies a `--balance` or a `--sticky`, of which a group has at most one each.
+/// Applies a `--balance`, a `--sticky` or a `--health`, of which a group has at most one each.
 fn rule(spec: &GroupSpec, before: &[GroupSpec], groups: &mut [Group], remarks: &mut Remarks) {
     let (flag, name) = (spec.rule.flag(), &spec.group);
     let again =
@@ -88,6 +89,7 @@ fn rule(spec: &GroupSpec, before: &[GroupSpec], groups: &mut [Group], remarks: &
             return match &spec.rule {
                 GroupRule::Balance(balance) => group.balance = balance.clone(),
                 GroupRule::Sticky(sticky) => group.sticky = Some(sticky.clone()),
+                GroupRule::Health(health) => group.health = Some(health.clone()),
             };
         }
     };

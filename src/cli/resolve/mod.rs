@@ -3,6 +3,7 @@
 mod cache;
 mod content;
 mod groups;
+mod health;
 mod listens;
 mod params;
 mod process;
@@ -78,11 +79,12 @@ pub fn resolve(tree: &Tree, demo_socket: &Path, remarks: &mut Remarks) -> Config
         .map(|server| resolver.server(server))
         .collect();
     resolver.check_something_served(&servers);
-    let groups = std::mem::take(&mut resolver.groups);
+    let mut groups = std::mem::take(&mut resolver.groups);
     let zones = std::mem::take(&mut resolver.zones);
     cache::warn_of_unused(&http.cache_paths, &servers, &zones, remarks);
     let listens = listens::listens(tree, remarks);
     warn_of_no_proxy(&servers, &listens, remarks);
+    health::make_requests(&mut groups, &servers, &listens, remarks);
     Config {
         process: process::process(http, remarks),
         listens,

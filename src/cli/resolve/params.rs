@@ -70,7 +70,7 @@ static FIXED: [(&str, &str); 2] = [
     ),
 ];
 
-fn standard(path_info: &PathInfo) -> Vec<Param> {
+pub fn standard(path_info: &PathInfo) -> Vec<Param> {
     let mut list = Vec::with_capacity(STANDARD.len() + FIXED.len());
     let mut push = |name: &str, value: Template, if_not_empty: bool| {
         list.push(Param {

@@ -88,8 +88,8 @@ fn all_errors_are_reported_at_once() {
         "'stray' is not a flag (a value that contains blanks stands in quotes)",
         "-x: unknown flag (see scgate --help)",
         "--workers: needs a value (NUMBER)",
-        "--health: not supported yet",
         "--read-timeout '10q': \"10q\" is not a time (examples: 30s, 1h30m, 500ms)",
+        "--health 'z': there is no --upstream of a group \"z\"",
         "--pass 'nowhere': \"nowhere\" has no port (SCGI has no usual one); expected host:port or unix:/path; there is no --upstream group \"nowhere\"",
         "--busy-buffers-size is 1024 bytes but must be at least 4096, the larger of --buffer-size (4096) and one of the --buffers (4096)",
     ];

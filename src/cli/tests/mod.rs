@@ -9,6 +9,7 @@ mod content;
 mod errors;
 mod examples;
 mod groups;
+mod health;
 mod maps;
 mod print;
 mod response;

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use super::{is_token, named, template, whole};
+use crate::cli::resolve::PAGE;
 use crate::cli::settings::{GroupRule, GroupSpec, UpstreamSpec};
 use crate::cli::words::Value;
 use crate::config::address::{Destination, destination};
 use crate::config::content::NextUpstream;
-use crate::config::group::{Balance, GroupServer, Sticky, StickyCookie};
+use crate::config::group::{Balance, GroupServer, Health, Sticky, StickyCookie};
+use crate::http::uri;
 use crate::units;
 
 /// Bytes of a route at most, as in nginx and Angie (N50).
@@ -276,6 +278,75 @@ fn attribute(text: &str) -> Result<String, String> {
     match !text.is_empty() && text.bytes().all(fits) {
         true => Ok(text.to_owned()),
         false => Err(named(text, "cannot stand in a cookie")),
+    }
+}
+
+/// Bytes of the `uri` of a check: three parameters hold it, and rTorrent takes 2000 bytes of parameters.
+const URI_MAX: usize = 400;
+
+/// `--health`.
+pub fn health(value: &Value) -> Result<GroupSpec, String> {
+    if let Some(text) = value.word(0)
+        && !is_name(text)
+        && destination(text).is_ok()
+    {
+        return Err(named(
+            text,
+            "is an address; only a group that --upstream makes can be checked",
+        ));
+    }
+    let group = group(value)?;
+    let mut health = Health {
+        interval: Duration::from_secs(5),
+        uri: "/".into(),
+        fails: 1,
+        passes: 1,
+        request: Vec::new(),
+        block: 0,
+        head_max: PAGE,
+        bind: None,
+    };
+    once(value, 1)?;
+    for word in value.texts().skip(1) {
+        match word.split_once('=') {
+            Some(("interval", text)) => health.interval = pause(text)?,
+            Some(("uri", text)) => health.uri = uri(text)?,
+            Some(("fails", text)) => health.fails = count(text, 1, 65_535)?,
+            Some(("passes", text)) => health.passes = count(text, 1, 65_535)?,
+            _ => {
+                let why = "is not one of interval=TIME, uri=URI, fails=N, passes=N";
+                return Err(named(word, why));
+            }
+        }
+    }
+    Ok(GroupSpec {
+        group,
+        rule: GroupRule::Health(health),
+        raw: value.raw.clone(),
+    })
+}
+
+/// From check to check: not so short that checks are all that is done.
+fn pause(text: &str) -> Result<Duration, String> {
+    match span(text)? {
+        time if time < Duration::from_millis(10) => {
+            Err(named(text, "is no time between two checks (at least 10ms)"))
+        }
+        time => Ok(time),
+    }
+}
+
+/// A path as a client sends it, and maybe a query.
+fn uri(text: &str) -> Result<String, String> {
+    let path = text.split('?').next().unwrap_or_default();
+    let fits = |b: u8| b.is_ascii_graphic() && b != b'#';
+    match text.bytes().all(fits) && uri::normalise(path.as_bytes()).is_ok() {
+        false => Err(named(
+            text,
+            "is not a path (it begins with a slash; a query may follow)",
+        )),
+        true if text.len() > URI_MAX => Err(named(text, "is longer than 400 bytes")),
+        true => Ok(text.to_owned()),
     }
 }
 

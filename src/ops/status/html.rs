@@ -99,7 +99,7 @@ fn put_summary(out: &mut Out, groups: &[GroupView]) {
     let servers = || groups.iter().flat_map(|group| &group.servers);
     let count = |wanted: fn(State) -> bool| servers().filter(|s| wanted(s.state)).count();
     let all = servers().count();
-    let failed = count(|state| state == State::Failed);
+    let failed = count(|state| matches!(state, State::Failed | State::Unhealthy));
     let out_of_use = failed + count(|state| matches!(state, State::Draining | State::Down));
     let (class, sign) = match (failed, out_of_use) {
         (0, 0) => ("up", State::Up),
@@ -245,6 +245,14 @@ fn put_server(out: &mut Out, server: &ServerView, group: Option<&str>) {
         put_time(out, *ago);
         out.raw(" ago: ").text(what.as_bytes()).raw("</p>\n");
     }
+    if let Some((passed, what, ago)) = server.check.as_ref().and_then(|c| c.last.as_ref()) {
+        out.raw(match passed {
+            true => "<p>Last check ",
+            false => "<p><span class=\"failed\">Last check</span> ",
+        });
+        put_time(out, *ago);
+        out.raw(" ago: ").text(what.as_bytes()).raw("</p>\n");
+    }
     out.raw("<dl>");
     gauge(
         out,
@@ -259,6 +267,13 @@ fn put_server(out: &mut Out, server: &ServerView, group: Option<&str>) {
             .number(server.recent_fails.into())
             .raw(" recent)</small>");
     });
+    if let Some(check) = &server.check {
+        item(out, "Checks", &|out| {
+            put_grouped(out, check.checks);
+            put_grouped(out.raw(" <small>("), check.failures);
+            out.raw(" failed)</small>");
+        });
+    }
     item(out, "Received", &|out| put_size(out, server.bytes_received));
     item(out, "Sent", &|out| put_size(out, server.bytes_sent));
     out.raw("</dl>\n");
@@ -297,7 +312,7 @@ fn put_buttons(out: &mut Out, group: &str, server: &ServerView) {
     out.raw("\">");
     let (drain, down, revive) = match server.state {
         State::Up | State::Starting => (true, true, false),
-        State::Failed | State::Probing => (true, true, true),
+        State::Failed | State::Probing | State::Unhealthy => (true, true, true),
         State::Draining => (false, true, true),
         State::Down => (false, false, true),
     };
@@ -376,7 +391,7 @@ fn percent(part: u64, whole: u64) -> u64 {
 fn state_sign(state: State) -> &'static str {
     match state {
         State::Up => "\u{25cf}",
-        State::Failed => "\u{2715}",
+        State::Failed | State::Unhealthy => "\u{2715}",
         State::Probing => "\u{25d0}",
         State::Starting => "\u{25b2}",
         State::Draining => "\u{25bc}",

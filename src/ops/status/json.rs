@@ -12,8 +12,10 @@
 //! temp_files   { spare spills spilled_bytes }
 //! groups       [ { name implicit balance servers } ]
 //!   servers    [ { address text state backup weight max_conns running requests fails recent_fails last_error
-//!                  bytes { received sent } responses { 1xx … 5xx } time } ]
+//!                  check bytes { received sent } responses { 1xx … 5xx } time } ]
 //!   last_error { text seconds_ago }, or null
+//!   check      { healthy checks failures last }, or null without --health
+//!     last     { passed text seconds_ago }, or null
 //! caches       [ { name path loading entries held open_files filling waiting size { used max } memory { used max }
 //!                  results { hit revalidated stale updating miss expired bypass } fills failed_fills evictions purges } ]
 //! wait, time   { count sum_seconds buckets [ { up_to_seconds count } ] }
@@ -25,7 +27,7 @@ use super::super::escape::Out;
 use super::amounts::{put_bound, put_micros};
 use super::{Snapshot, state_name};
 use crate::cache::view::ZoneView;
-use crate::upstream::view::{BUCKETS, GroupView, ServerView};
+use crate::upstream::view::{BUCKETS, CheckView, GroupView, ServerView};
 
 /// Renders the whole of it, on one line.
 pub fn render(snapshot: &Snapshot<'_>) -> Vec<u8> {
@@ -147,11 +149,33 @@ fn put_server(out: &mut Out, server: &ServerView) {
             out.raw("}");
         }
     }
+    match &server.check {
+        None => drop(out.key(b"check").raw("null")),
+        Some(check) => put_check(out, check),
+    }
     put_bytes(out, server.bytes_received, server.bytes_sent);
     put_responses(out, &server.responses);
     out.raw("}");
     let sum = server.time_sum;
     put_times(out, "time", &server.times, sum);
+    out.raw("}");
+}
+
+fn put_check(out: &mut Out, check: &CheckView) {
+    open(out, "check");
+    out.key(b"healthy").raw(boolean(check.healthy));
+    number(out, "checks", check.checks);
+    number(out, "failures", check.failures);
+    match &check.last {
+        None => drop(out.key(b"last").raw("null")),
+        Some((passed, what, ago)) => {
+            open(out, "last");
+            out.key(b"passed").raw(boolean(*passed));
+            text(out, "text", what);
+            number(out, "seconds_ago", ago.as_secs());
+            out.raw("}");
+        }
+    }
     out.raw("}");
 }
 

@@ -279,6 +279,7 @@ fn state_name(state: State) -> &'static str {
     match state {
         State::Up => "up",
         State::Failed => "failed",
+        State::Unhealthy => "unhealthy",
         State::Probing => "probing",
         State::Starting => "starting",
         State::Draining => "draining",

@@ -7,12 +7,13 @@ mod caches;
 use super::super::escape::Out;
 use super::amounts::{put_bound, put_micros};
 use super::{Snapshot, state_name};
-use crate::upstream::view::{BUCKETS, ServerView, State};
+use crate::upstream::view::{BUCKETS, CheckView, ServerView, State};
 
 /// The states of a server, each a sample of `scgate_server_state`.
-const STATES: [State; 6] = [
+const STATES: [State; 7] = [
     State::Up,
     State::Failed,
+    State::Unhealthy,
     State::Probing,
     State::Starting,
     State::Draining,
@@ -27,7 +28,9 @@ pub fn render(snapshot: &Snapshot<'_>) -> Vec<u8> {
     put_process(&mut out, snapshot);
     put_traffic(&mut out, snapshot);
     put_work(&mut out, snapshot);
-    put_servers(&mut out, &servers(snapshot));
+    let servers = servers(snapshot);
+    put_servers(&mut out, &servers);
+    put_checks(&mut out, &servers);
     caches::put_caches(&mut out, snapshot.zones);
     out.0
 }
@@ -253,6 +256,47 @@ fn put_servers(out: &mut Out, servers: &[Named<'_>]) {
             histogram(out, name, labels, &server.times, sum);
         },
     );
+}
+
+/// The checks of servers whose groups have a `--health`.
+fn put_checks(out: &mut Out, servers: &[Named<'_>]) {
+    let checked = servers.iter();
+    let checked = checked.filter_map(|(server, labels)| Some((server.check.as_ref()?, labels)));
+    let checked: Vec<(&CheckView, &Labels)> = checked.collect();
+    type Value = fn(&CheckView) -> Option<u64>;
+    let rows: [(&str, &str, &str, Value); 4] = [
+        (
+            "server_healthy",
+            "gauge",
+            "1 unless checks have made the server unhealthy.",
+            |c| Some(c.healthy.into()),
+        ),
+        (
+            "server_check_passed",
+            "gauge",
+            "1 if the last check of the server passed.",
+            |c| c.last.as_ref().map(|last| last.0.into()),
+        ),
+        (
+            "server_checks_total",
+            "counter",
+            "Checks of the server.",
+            |c| Some(c.checks),
+        ),
+        (
+            "server_check_failures_total",
+            "counter",
+            "Checks of the server that failed.",
+            |c| Some(c.failures),
+        ),
+    ];
+    for (name, kind, help, value) in rows {
+        each(out, &checked, name, kind, help, |out, (check, labels)| {
+            if let Some(value) = value(check) {
+                sample(out, name, labels, value);
+            }
+        });
+    }
 }
 
 /// A family with samples of each server or zone; nothing where there is none.

@@ -15,6 +15,8 @@ mod paths;
 mod root;
 mod upstream;
 
+pub use paths::split;
+
 #[cfg(test)]
 mod tests;
 

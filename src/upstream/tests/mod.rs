@@ -1,6 +1,7 @@
 //! Tests of the room as a whole: groups made as the command line would, time as an argument, names looked up by a closure.
 
 mod captured;
+mod checked;
 mod choice;
 mod failures;
 mod members;
@@ -69,6 +70,7 @@ fn group(name: &str, balance: Balance, servers: Vec<GroupServer>) -> group::Grou
         servers,
         balance,
         sticky: None,
+        health: None,
     }
 }
 

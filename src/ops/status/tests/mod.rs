@@ -31,6 +31,7 @@ fn server(address: &str) -> ServerView {
         responses: [0; 5],
         times: [0; BUCKETS.len() + 1],
         time_sum: 0,
+        check: None,
     }
 }
 

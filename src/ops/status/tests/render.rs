@@ -30,7 +30,7 @@ fn json_is_well_formed_and_has_its_names() {
         "\"memory\":{\"used\":1300000,\"max\":67108864},\"temp_files\":{\"spare\":1,\"spills\":9,\"spilled_bytes\":70000000},",
         "\"groups\":[{\"name\":\"backend\",\"implicit\":false,\"balance\":\"round_robin\",\"servers\":[{\"address\":\"10.0.0.1:9000\",\
          \"text\":\"app.example:9000\",\"state\":\"up\",\"backup\":false,\"weight\":5,\"max_conns\":10,\"running\":3,\
-         \"requests\":12345,\"fails\":2,\"recent_fails\":0,\"last_error\":null,\"bytes\":{\"received\":987654321,\
+         \"requests\":12345,\"fails\":2,\"recent_fails\":0,\"last_error\":null,\"check\":null,\"bytes\":{\"received\":987654321,\
          \"sent\":3456789},\"responses\":{\"1xx\":0,\"2xx\":12000,\"3xx\":300,\"4xx\":40,\"5xx\":3},\"time\":{\"count\":12345,\
          \"sum_seconds\":123.456,",
         "\"last_error\":{\"text\":\"connect: Connection refused\",\"seconds_ago\":95}",
@@ -115,6 +115,7 @@ fn a_state_is_a_word_and_a_sign_as_well_as_a_colour() {
     let states = [
         (State::Up, "up", "\u{25cf}"),
         (State::Failed, "failed", "\u{2715}"),
+        (State::Unhealthy, "unhealthy", "\u{2715}"),
         (State::Probing, "probing", "\u{25d0}"),
         (State::Starting, "starting", "\u{25b2}"),
         (State::Draining, "draining", "\u{25bc}"),
