@@ -33,8 +33,11 @@ use cache::keeper::Keeper;
 use cli::Action;
 use config::Config;
 use front::{Front, listener};
+use log::Level;
 use ops::accesslog::AccessLogs;
 use ops::demo::{self, DemoHandle};
+use ops::logging::complain;
+use ops::notify::Notify;
 use ops::privileges::Account;
 use ops::stats::Stats;
 use ops::{logging, privileges};
@@ -57,38 +60,30 @@ fn main() -> ExitCode {
     let demo_dir = std::env::temp_dir().join(format!("scgate-demo-{}", std::process::id()));
     match cli::parse(&args, &demo_dir.join("demo.sock")) {
         Action::Fail(lines) => {
-            complain(&lines);
+            complain(Level::Error, &lines);
             ExitCode::from(USAGE)
         }
         Action::Print(text) => print(&text),
         Action::Test(config, text, warnings) => {
             let missing = missing_accounts(&config);
             if !missing.is_empty() {
-                complain(&missing);
+                complain(Level::Error, &missing);
                 return ExitCode::from(USAGE);
             }
             let warnings: Vec<String> = warnings
                 .iter()
                 .map(|w| format!("scgate: warning: {w}"))
                 .collect();
-            complain(&warnings);
+            complain(Level::Warn, &warnings);
             print(&text)
         }
         Action::Run(config, warnings) => match run(Box::leak(config), &warnings, &demo_dir) {
             Ok(()) => ExitCode::SUCCESS,
             Err(message) => {
-                complain(&[format!("scgate: {message}")]);
+                complain(Level::Error, &[format!("scgate: {message}")]);
                 ExitCode::from(FAILURE)
             }
         },
-    }
-}
-
-/// Lines for standard error. One that can not be written (`2>/dev/full`) must not end the program.
-fn complain(lines: &[String]) {
-    let mut stderr = io::stderr().lock();
-    for line in lines {
-        let _ = writeln!(stderr, "{line}");
     }
 }
 
@@ -124,6 +119,7 @@ fn run(config: &'static Config, warnings: &[String], demo_dir: &Path) -> Result<
     }
     // Before any thread: they inherit the mask.
     let signals = sys::Signals::open().map_err(|e| format!("signals: {e}"))?;
+    let manager = Notify::open(Instant::now());
     privileges::bound_heaps();
     raise_limits(config);
     let listeners = listener::open_all(config).map_err(|e| e.to_string())?;
@@ -159,7 +155,8 @@ fn run(config: &'static Config, warnings: &[String], demo_dir: &Path) -> Result<
     let pool = Pool::new(config.process.workers, config.process.queue, Box::new(work));
     announce(config);
     let pool: &'static Pool<_> = Box::leak(Box::new(pool));
-    let mut front = Front::new(listeners, signals, shared, pool).map_err(|e| e.to_string())?;
+    let front = Front::new(listeners, signals, manager, shared, pool);
+    let mut front = front.map_err(|e| e.to_string())?;
     let result = front.run().map_err(|e| e.to_string());
     pool.settle(LAST_LINES);
     shared.logs.finish();
@@ -220,7 +217,8 @@ fn announce(config: &Config) {
     }
     for listen in config.listens.iter().filter(|_| config.process.demo) {
         if let config::address::ListenAddress::Inet(addr) = listen.address {
-            complain(&[format!("scgate: the demo is at http://{addr}/")]);
+            let line = format!("scgate: the demo is at http://{addr}/");
+            complain(Level::Info, &[line]);
         }
     }
 }

@@ -305,13 +305,16 @@ impl AsRawFd for Signals {
 /// Takes over a descriptor that was inherited (socket activation).
 ///
 /// # Errors
-/// EBADF where it is not open.
+/// EBADF where it is not open, or is one that this program opened: none of those would be inherited.
 pub fn inherit(fd: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: F_GETFD and F_SETFD touch no memory; a number that is not open gives EBADF.
     unsafe {
         let flags = cvt(libc::fcntl(fd, libc::F_GETFD))?;
+        if flags & libc::FD_CLOEXEC != 0 {
+            return Err(io::Error::from_raw_os_error(libc::EBADF));
+        }
         cvt(libc::fcntl(fd, libc::F_SETFD, flags | libc::FD_CLOEXEC))?;
-        // Each inherited number is taken once: the configuration refuses two listeners on one descriptor.
+        // Nobody else owns it: what the program opens is closed on exec from the start, and so is what was taken over.
         Ok(OwnedFd::from_raw_fd(fd))
     }
 }
@@ -346,6 +349,18 @@ fn set_flag(socket: BorrowedFd<'_>, level: libc::c_int, name: libc::c_int) -> io
         )
     })?;
     Ok(())
+}
+
+/// The time of CLOCK_MONOTONIC in microseconds, which service managers compare with their own.
+pub fn monotonic_micros() -> u64 {
+    // SAFETY: a timespec of zeros is valid, and lives through the call, which can not fail for this clock.
+    let time = unsafe {
+        let mut time: libc::timespec = mem::zeroed();
+        libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time);
+        time
+    };
+    // Neither is negative, nor too large for thousands of centuries.
+    (time.tv_sec as u64) * 1_000_000 + (time.tv_nsec as u64) / 1000
 }
 
 /// Processors that are online, at least 1. (The standard library's own count reads control group files, which costs 14 KiB

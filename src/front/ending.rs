@@ -1,4 +1,4 @@
-//! Signals, and how the program ends.
+//! Signals, how the program ends, and what the service manager hears of both.
 
 use std::time::{Duration, Instant};
 
@@ -27,14 +27,65 @@ impl Front {
         while let Some(signal) = self.signals.next() {
             match signal {
                 Signal::Term | Signal::Quit => self.stop_gently(),
-                Signal::Int => self.stopping = Stopping::Now,
-                Signal::Usr1 => self.hub.shared.logs.reopen(),
-                Signal::Hup => {
-                    self.hub.shared.logs.reopen();
-                    self.hub.shared.upstreams.refresh();
+                Signal::Int => {
+                    self.stopping = Stopping::Now;
+                    self.say_stopping();
                 }
+                Signal::Usr1 => self.hub.shared.logs.reopen(),
+                Signal::Hup => self.reload(),
             }
         }
+    }
+
+    /// HUP. Names are looked up in the background: that they were asked for is all there is to wait for.
+    fn reload(&mut self) {
+        if let Some(manager) = &mut self.manager {
+            manager.reloading();
+        }
+        self.hub.shared.logs.reopen();
+        self.hub.shared.upstreams.refresh();
+        if let Some(manager) = &mut self.manager {
+            manager.reloaded();
+        }
+    }
+
+    /// The service manager is told that clients are served from now on.
+    pub(super) fn say_ready(&mut self) {
+        let status = self.status_line();
+        if let Some(manager) = &mut self.manager {
+            manager.ready(status, self.hub.now);
+        }
+    }
+
+    fn say_stopping(&mut self) {
+        let status = self.status_line();
+        if let Some(manager) = &mut self.manager {
+            manager.stopping(status, self.hub.now);
+        }
+    }
+
+    /// Once in each turn: signs of life and the status, when they are due.
+    pub(super) fn tell_manager(&mut self) {
+        let (stopping, now) = (self.hub.stopping, self.hub.now);
+        if !matches!(&self.manager, Some(manager) if manager.is_due(stopping, now)) {
+            return;
+        }
+        let status = self.status_line();
+        if let Some(manager) = &mut self.manager {
+            manager.tell(status, now);
+        }
+    }
+
+    /// What `systemctl status` shows.
+    fn status_line(&self) -> String {
+        let census = self.census();
+        if self.hub.stopping {
+            // A request that is whole or half here, and one whose response is on its way, is waited for.
+            let left = census.reading_body + census.waiting + census.running + census.writing;
+            return format!("stopping: {left} still running");
+        }
+        let clients = self.connections();
+        format!("serving: {clients} clients, {} running", census.running)
     }
 
     /// Takes no new connections, closes idle ones, lets running requests end. A second time: ends at once.
@@ -51,6 +102,7 @@ impl Front {
         for slot in 0..self.slots.len() {
             self.with(slot, None, Conn::drive);
         }
+        self.say_stopping();
     }
 
     pub(super) fn is_over(&mut self) -> bool {

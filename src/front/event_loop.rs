@@ -16,6 +16,7 @@ use super::listener::{Accepted, Listener};
 use super::timers::Timers;
 use crate::cache::zone::Zone;
 use crate::config::Client;
+use crate::ops::notify::Notify;
 use crate::ops::status::Census;
 use crate::ops::vars::ConnInfo;
 use crate::sink::{Key, Notes, Sink};
@@ -81,6 +82,8 @@ pub struct Front {
     accepted: u64,
     pub(super) hub: Hub,
     pub(super) stopping: Stopping,
+    /// The service manager, if there is one.
+    pub(super) manager: Option<Notify>,
     /// When queued jobs want to be looked at again.
     relief: Option<Instant>,
     /// When something last happened.
@@ -97,6 +100,7 @@ impl Front {
     pub fn new(
         listeners: Vec<Listener>,
         signals: Signals,
+        manager: Option<Notify>,
         shared: &'static Shared,
         pool: &'static Pool<Box<Exchange>>,
     ) -> Result<Front, FrontError> {
@@ -155,6 +159,7 @@ impl Front {
                 nowhere: File::open("/dev/null").map_err(failed("/dev/null"))?.into(),
             },
             stopping: Stopping::No,
+            manager,
             relief: None,
             active: now,
             trimmed: true,
@@ -168,6 +173,7 @@ impl Front {
     pub fn run(&mut self) -> Result<(), FrontError> {
         let mut events = Events::with_capacity(EVENTS);
         let mut begun = false;
+        self.say_ready();
         loop {
             let timeout = self.timeout();
             if !begun && timeout != Some(Duration::ZERO) {
@@ -221,6 +227,7 @@ impl Front {
         self.on_timers();
         self.accept_all();
         self.relief = self.hub.pool.relieve(self.hub.now);
+        self.tell_manager();
         self.free.append(&mut self.freed);
         if !idle {
             self.active = self.hub.now;
@@ -238,16 +245,22 @@ impl Front {
         if self.hub.inquiries.is_empty() {
             return;
         }
-        let mut census = Census::default();
-        for conn in self.slots.iter().filter_map(|slot| slot.conn.as_ref()) {
-            conn.count_state(&mut census);
-        }
+        let census = self.census();
         for inquiry in std::mem::take(&mut self.hub.inquiries) {
             let key = inquiry.key();
             self.with(key.slot, Some(key.serial), |conn, hub| {
                 conn.answer_inquiry(inquiry, census, hub)
             });
         }
+    }
+
+    /// All connections, by what they do.
+    pub(super) fn census(&self) -> Census {
+        let mut census = Census::default();
+        for conn in self.slots.iter().filter_map(|slot| slot.conn.as_ref()) {
+            conn.count_state(&mut census);
+        }
+        census
     }
 
     /// How long to wait at most.
@@ -266,6 +279,8 @@ impl Front {
         };
         self.listeners.iter().for_each(|l| sooner(l.rests_until));
         sooner(self.relief);
+        let manager = self.manager.as_ref();
+        sooner(manager.and_then(|manager| manager.wakes_at(self.hub.stopping)));
         match self.stopping {
             Stopping::Gently(until) | Stopping::Cancelled(until) => sooner(Some(until)),
             Stopping::No | Stopping::Now => {}

@@ -9,14 +9,12 @@ use std::time::Instant;
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
+use super::passed::Passed;
 use crate::config::address::ListenAddress;
 use crate::config::{Config, Listen};
 use crate::ops::privileges;
 use crate::ops::vars::Local;
 use crate::sys;
-
-/// The first descriptor that a service manager passes (sd_listen_fds(3)).
-const FIRST_PASSED: i32 = 3;
 
 /// One listening socket.
 #[derive(Debug)]
@@ -47,7 +45,7 @@ impl std::fmt::Display for ListenError {
     }
 }
 
-/// Opens all listening sockets.
+/// Opens all listening sockets, and closes those that were passed and that nobody wants.
 ///
 /// # Errors
 /// The first that can not be opened.
@@ -65,6 +63,9 @@ pub fn open_all(config: &Config) -> Result<Vec<Listener>, ListenError> {
                 error,
             })?);
         }
+    }
+    if let Ok(passed) = Passed::from_env() {
+        passed.close_all_but(&taken);
     }
     Ok(all)
 }
@@ -91,7 +92,7 @@ fn open(listen: &Listen, taken: &mut Vec<i32>) -> io::Result<Vec<Opened>> {
         }
         ListenAddress::Fd(fd) => Ok(vec![(take_over(*fd, taken)?, None)]),
         ListenAddress::Systemd(name) => {
-            let passed = passed_by_name(name)?;
+            let passed = Passed::from_env()?.named(name)?;
             let sockets = passed
                 .into_iter()
                 .map(|fd| Ok((take_over(fd, taken)?, None)));
@@ -184,35 +185,12 @@ fn take_over(fd: i32, taken: &mut Vec<i32>) -> io::Result<Socket> {
     let socket = Socket::from(sys::inherit(fd)?);
     match (socket.r#type(), socket.is_listener()) {
         (Ok(Type::STREAM), Ok(true)) => Ok(socket),
-        (Ok(_), _) => wrong("the descriptor is not a listening stream socket"),
+        (Ok(Type::STREAM), _) => {
+            wrong("the socket does not listen (a connection? Accept=no is needed)")
+        }
+        (Ok(_), _) => wrong("the socket is not of the type stream (ListenStream= is needed)"),
         (Err(_), _) => wrong("the descriptor is not a socket"),
     }
-}
-
-/// The descriptors that systemd passed under a name. Without names they are all called `unknown`.
-fn passed_by_name(name: &str) -> io::Result<Vec<i32>> {
-    let missing = |what: String| io::Error::new(io::ErrorKind::NotFound, what);
-    let number = |key: &str| std::env::var(key).ok().and_then(|v| v.parse::<u32>().ok());
-    if number("LISTEN_PID") != Some(std::process::id()) {
-        return Err(missing(
-            "no sockets were passed to this process (LISTEN_PID)".into(),
-        ));
-    }
-    let count = number("LISTEN_FDS").unwrap_or(0).min(1024);
-    let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
-    let mut names = names.split(':').filter(|n| !n.is_empty());
-    let mut found = Vec::new();
-    for index in 0..count {
-        if names.next().unwrap_or("unknown") == name {
-            found.push(FIRST_PASSED + index as i32);
-        }
-    }
-    if found.is_empty() {
-        return Err(missing(format!(
-            "none of the {count} passed sockets has this name"
-        )));
-    }
-    Ok(found)
 }
 
 /// A connection as it was accepted.

@@ -1,6 +1,6 @@
 //! The front: one thread, the event loop, every client connection.
 //!
-//! [`event_loop`] waits and dispatches, [`ending`] hears signals and stops; [`listener`] opens sockets and accepts; [`conn`] is one connection and its
+//! [`event_loop`] waits and dispatches, [`ending`] hears signals and stops; [`listener`] opens sockets and accepts, [`passed`] are those of a service manager; [`conn`] is one connection and its
 //! phases: [`input`] reads and lets [`intake`] say what the bytes are, [`client`] finds out whose they are, [`requests`] follows
 //! a request's course and hands exchanges to the workers, [`answers`] is what the front says itself, [`status`] what it says of the program; what a worker left is
 //! written when the client takes more;
@@ -16,6 +16,7 @@ mod event_loop;
 mod input;
 mod intake;
 pub mod listener;
+mod passed;
 mod requests;
 mod status;
 mod timers;

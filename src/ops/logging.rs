@@ -16,10 +16,13 @@ use crate::sys;
 /// Starts logging at this level, which `RUST_LOG` overrides. Panics become log lines too, unless `RUST_BACKTRACE` asks
 /// for more. A second call changes nothing.
 pub fn init(level: LevelFilter) {
-    let journal = std::env::var("JOURNAL_STREAM").is_ok_and(|text| is_stderr(&text));
+    let journal = is_journal();
     let mut builder = env_logger::Builder::new();
     builder
-        .target(env_logger::Target::Pipe(Box::new(Stderr { lost: 0 })))
+        .target(env_logger::Target::Pipe(Box::new(Stderr {
+            lost: 0,
+            journal,
+        })))
         .filter_level(level)
         .parse_env("RUST_LOG")
         .format(move |out, record| {
@@ -31,6 +34,7 @@ pub fn init(level: LevelFilter) {
                 SystemTime::now(),
                 &mut line,
             );
+            cut(&mut line);
             out.write_all(&line)
         });
     if builder.try_init().is_ok() {
@@ -42,6 +46,8 @@ pub fn init(level: LevelFilter) {
 /// must not stop the front.
 struct Stderr {
     lost: usize,
+    /// Each line needs its priority.
+    journal: bool,
 }
 
 /// A pipe that poll calls writable takes this much at once (PIPE_BUF), in bytes.
@@ -55,14 +61,15 @@ impl Write for Stderr {
             |wanted| matches!(sys::poll(wanted, None, Duration::ZERO), Ok((r, _)) if r.write);
         if ready(wanted) && self.lost > 0 {
             let note = format!(
-                "{} log lines lost: nobody reads standard error\n",
+                "{}{} log lines lost: nobody reads standard error\n",
+                prefix(Level::Warn, self.journal),
                 self.lost
             );
             let _ = stderr.lock().write(note.as_bytes());
             self.lost = 0;
         }
         if ready(wanted) {
-            let _ = stderr.lock().write(line.get(..AT_ONCE).unwrap_or(line));
+            let _ = stderr.lock().write(line);
         } else {
             self.lost += 1;
         }
@@ -72,6 +79,35 @@ impl Write for Stderr {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Cuts a line that is too long to be written at once, between two characters. It stays a line.
+fn cut(line: &mut Vec<u8>) {
+    if line.len() <= AT_ONCE {
+        return;
+    }
+    let is_inner = |b: Option<&u8>| b.is_some_and(|b| b & 0xc0 == 0x80);
+    let mut end = AT_ONCE - 1;
+    while is_inner(line.get(end)) {
+        end -= 1;
+    }
+    line.truncate(end);
+    line.push(b'\n');
+}
+
+/// Writes to standard error what is said before there is a log, or besides it, with a priority for the journal. What can not
+/// be written (`2>/dev/full`) must not end the program.
+pub fn complain(level: Level, messages: &[String]) {
+    let prefix = prefix(level, is_journal());
+    let mut stderr = io::stderr().lock();
+    for line in messages.iter().flat_map(|message| message.split('\n')) {
+        let _ = writeln!(stderr, "{prefix}{line}");
+    }
+}
+
+/// Whether standard error goes to the journal of systemd.
+fn is_journal() -> bool {
+    std::env::var("JOURNAL_STREAM").is_ok_and(|text| is_stderr(&text))
 }
 
 /// Whether `DEVICE:INODE`, as systemd tells it, is stderr and not a stream of which we only inherited the variable.
@@ -104,9 +140,8 @@ fn log_panics() {
 }
 
 fn compose(level: Level, message: &str, journal: bool, now: SystemTime, line: &mut Vec<u8>) {
-    if journal {
-        line.extend_from_slice(priority(level));
-    } else {
+    line.extend_from_slice(prefix(level, journal).as_bytes());
+    if !journal {
         Civil::utc(now).put_iso_millis(line);
         line.push(b' ');
         line.extend_from_slice(name(level).as_bytes());
@@ -126,13 +161,14 @@ fn name(level: Level) -> &'static str {
     }
 }
 
-/// The priorities of syslog.
-fn priority(level: Level) -> &'static [u8] {
+/// How a line for the journal begins: the priorities of syslog (sd-daemon(3)). Elsewhere: with nothing.
+fn prefix(level: Level, journal: bool) -> &'static str {
     match level {
-        Level::Error => b"<3>",
-        Level::Warn => b"<4>",
-        Level::Info => b"<6>",
-        Level::Debug | Level::Trace => b"<7>",
+        _ if !journal => "",
+        Level::Error => "<3>",
+        Level::Warn => "<4>",
+        Level::Info => "<6>",
+        Level::Debug | Level::Trace => "<7>",
     }
 }
 
@@ -187,6 +223,18 @@ mod tests {
             line(Level::Info, "a\nb\x1b[2Jä\u{9b}", true),
             "<6>a\\nb\\u{1b}[2Jä\\u{9b}\n"
         );
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_cut_between_characters() {
+        let mut long = "ä".repeat(AT_ONCE).into_bytes();
+        cut(&mut long);
+        let text = String::from_utf8(long).expect("whole characters");
+        assert!(text.len() <= AT_ONCE && text.len() > AT_ONCE - 3);
+        assert!(text.ends_with("ä\n"));
+        let mut fits = vec![b'x'; AT_ONCE];
+        cut(&mut fits);
+        assert_eq!(fits, vec![b'x'; AT_ONCE]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Running the program: logging, the access log, signals, privileges, status, the facts that variables speak of, and
+//! Running the program: logging, the access log, signals, privileges, the service manager, status, the facts that variables speak of, and
 //! the built-in application of `--demo`.
 
 pub mod accesslog;
@@ -6,6 +6,7 @@ pub mod calendar;
 pub mod demo;
 pub mod escape;
 pub mod logging;
+pub mod notify;
 pub mod privileges;
 pub mod stats;
 pub mod status;

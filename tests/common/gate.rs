@@ -18,7 +18,8 @@ pub struct Starter {
     setup: Setup,
     env: Vec<(String, String)>,
     listener: Option<Listener>,
-    listen_pid: bool,
+    /// Variables that get the number of the process.
+    pids: String,
 }
 
 /// The listener that the program inherits.
@@ -75,7 +76,7 @@ impl Starter {
             setup: Setup::default(),
             env: Vec::new(),
             listener: Some(Listener::Tcp(listener, addr)),
-            listen_pid: false,
+            pids: String::new(),
         }
     }
 
@@ -128,8 +129,13 @@ impl Starter {
     }
 
     /// Sets LISTEN_PID as systemd does.
-    pub fn listen_pid(mut self) -> Starter {
-        self.listen_pid = true;
+    pub fn listen_pid(self) -> Starter {
+        self.own_pid("LISTEN_PID")
+    }
+
+    /// Sets a variable to the number of the process.
+    pub fn own_pid(mut self, name: &str) -> Starter {
+        self.pids += &format!("export {name}=$$; ");
         self
     }
 
@@ -137,10 +143,11 @@ impl Starter {
     #[track_caller]
     pub fn launch(mut self) -> Gate {
         let program = program();
-        let mut command = if self.listen_pid {
+        let mut command = if !self.pids.is_empty() {
             // Only the process itself knows its pid before exec.
             let mut shell = Command::new("/bin/sh");
-            shell.args(["-c", "export LISTEN_PID=$$; exec \"$@\"", "sh", &program]);
+            let script = format!("{}exec \"$@\"", self.pids);
+            shell.args(["-c", &script, "sh", &program]);
             shell
         } else {
             Command::new(program)
@@ -161,6 +168,8 @@ impl Starter {
         command
             .args(&self.args)
             .env_remove("RUST_LOG")
+            .env_remove("NOTIFY_SOCKET")
+            .env_remove("JOURNAL_STREAM")
             .env("TZ", "UTC")
             .envs(self.env.iter().map(|(k, v)| (k, v)));
         let running = process::start("scgate", command, self.setup.clone());
@@ -196,7 +205,7 @@ impl Starter {
 }
 
 /// The program under test; `SCGATE_TEST_BIN` names another one, such as an installed package's.
-fn program() -> String {
+pub fn program() -> String {
     std::env::var("SCGATE_TEST_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_scgate").to_owned())
 }
 
