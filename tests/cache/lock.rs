@@ -403,7 +403,8 @@ fn waiters_take_no_worker() {
 #[test]
 fn a_hit_takes_no_worker() {
     let origin = Origin::new();
-    let flags = ["--cache-valid", "200 10m", "--workers", "1", "--queue", "0"];
+    // A queue of one: the worker may still have a line to log when the first response is there.
+    let flags = ["--cache-valid", "200 10m", "--workers", "1", "--queue", "1"];
     let cached = Cached::start(&origin, &flags);
     cached.get("/hit").is("MISS", "/hit 1");
     let latch = origin.holds("/a");
