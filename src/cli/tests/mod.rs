@@ -10,6 +10,7 @@ mod errors;
 mod examples;
 mod groups;
 mod maps;
+mod presets;
 mod print;
 mod response;
 mod scopes;
