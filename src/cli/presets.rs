@@ -35,7 +35,7 @@ pub static PRESETS: [Preset; 4] = [
             ("internal-redirect", "off"),
         ],
     },
-    // A file is one body; a tarball or a large commit is silent for long, and ten minutes are Fossil's own limit.
+    // A file is one body; a tarball or a large commit is silent for long, and ten minutes are Fossil's own default.
     Preset {
         name: "fossil",
         flags: &[
