@@ -13,6 +13,7 @@ mod help;
 mod listen;
 mod manual;
 mod markup;
+mod presets;
 mod print;
 mod resolve;
 mod scopes;

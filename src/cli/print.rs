@@ -3,7 +3,7 @@
 use crate::config::{Client, Config, Handler, Location, Scgi, Server};
 
 use super::resolve::PAGE;
-use super::scopes::{LocationScope, Said, Scope, ServerScope, Tree};
+use super::scopes::{self, LocationScope, Said, Scope, ServerScope, Step, Tree};
 use super::settings::Settings;
 use super::table::{self, Flag, Role, Topic};
 use super::words::shell_quote;
@@ -163,6 +163,7 @@ fn section(
     wanted: impl Fn(&Flag) -> bool,
     effective: &dyn Fn(&Flag) -> Option<(String, &'static str)>,
 ) {
+    let steps = scopes::steps(levels.iter().map(|(scope, _)| *scope));
     for flag in table::listed().filter(|flag| matches!(flag.role, Role::Set(_)) && wanted(flag)) {
         // The two share one list, in which order matters: both are printed where the first stands.
         if flag.long == "deny" {
@@ -171,29 +172,30 @@ fn section(
         let belongs = |said: &&Said| {
             said.flag.long == flag.long || (flag.long == "allow" && said.flag.long == "deny")
         };
-        let found = levels
+        let found = steps
             .iter()
-            .enumerate()
-            .find(|(_, (scope, _))| scope.said.iter().any(|said| belongs(&said)))
-            .filter(|(at, _)| !is_switched_off(flag, levels.get(..*at).unwrap_or_default()));
-        let Some((at, (scope, name))) = found else {
+            .position(|step| step.scope.said.iter().any(|said| belongs(&said)))
+            .and_then(|at| steps.split_at_checked(at))
+            .filter(|(inner, _)| !is_switched_off(flag, inner))
+            .and_then(|(_, outer)| outer.first());
+        let Some(step) = found else {
             unset(out, flag, effective);
             continue;
         };
-        let origin = if at <= own {
-            "given".to_owned()
-        } else {
-            format!("inherited from {name}")
+        let origin = match (step.preset, levels.get(step.level)) {
+            (Some(preset), _) => format!("preset {}", preset.name),
+            (None, Some((_, name))) if step.level > own => format!("inherited from {name}"),
+            _ => "given".to_owned(),
         };
-        for said in scope.said.iter().filter(belongs) {
+        for said in step.scope.said.iter().filter(belongs) {
             line(out, &written(said), &origin);
         }
     }
 }
 
 /// C11: what an outer level says does not hold where one further in has the other of the two on.
-fn is_switched_off(flag: &Flag, inner: &[Level]) -> bool {
-    let mut settings = inner.iter().map(|(scope, _)| &scope.settings);
+fn is_switched_off(flag: &Flag, inner: &[Step]) -> bool {
+    let mut settings = inner.iter().map(|step| &step.scope.settings);
     match flag.long {
         "cache" => settings.any(Settings::stores),
         "store" => settings.any(Settings::caches),

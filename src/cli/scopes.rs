@@ -5,7 +5,8 @@ use std::rc::Rc;
 use crate::config::Match;
 
 use super::args::Given;
-use super::settings::Settings;
+use super::presets::Preset;
+use super::settings::{Chain, Settings};
 use super::table::{Flag, Role};
 use super::words::{MapNames, Value, printable};
 
@@ -21,6 +22,8 @@ pub struct Said {
 pub struct Scope {
     pub said: Vec<Said>,
     pub settings: Settings,
+    /// What `--preset` of this level stands for, as if it were a level just outside of this one.
+    pub preset: Option<Box<Scope>>,
 }
 
 impl Scope {
@@ -56,6 +59,40 @@ pub struct Tree {
     pub errors: Vec<String>,
     /// What `--map` defines anywhere; usable are those before the flag that is being read.
     maps: MapNames,
+}
+
+/// One step of the way from a location outwards.
+pub struct Step<'a> {
+    pub scope: &'a Scope,
+    /// Which of the levels it belongs to.
+    pub level: usize,
+    /// The preset that the scope is the expansion of.
+    pub preset: Option<&'static Preset>,
+}
+
+/// The levels that hold at one place, innermost first, each followed by its preset. Of presets only the innermost holds:
+/// it is for another application than those further out.
+pub fn steps<'a>(levels: impl IntoIterator<Item = &'a Scope>) -> Vec<Step<'a>> {
+    let mut steps = Vec::new();
+    let mut preset = None;
+    for (level, scope) in levels.into_iter().enumerate() {
+        let step = |scope, preset| Step {
+            scope,
+            level,
+            preset,
+        };
+        steps.push(step(scope, None));
+        if let (None, Some(expanded)) = (preset, &scope.preset) {
+            preset = scope.settings.preset;
+            steps.push(step(expanded, preset));
+        }
+    }
+    steps
+}
+
+/// The settings of these levels and of their preset.
+pub fn chain<'a>(levels: impl IntoIterator<Item = &'a Scope>) -> Chain<'a> {
+    Chain(steps(levels).iter().map(|s| &s.scope.settings).collect())
 }
 
 /// Which level the builder stands at.
@@ -227,6 +264,9 @@ impl Tree {
             None => set(&mut scope.settings, &value),
         };
         scope.said.push(Said { flag, value });
+        if flag.long == "preset" {
+            scope.preset = scope.settings.preset.map(|preset| Box::new(preset.scope()));
+        }
         if let Err(why) = result {
             self.errors.push(complain(flag.long, raw, &why));
         }

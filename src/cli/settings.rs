@@ -16,6 +16,7 @@ use crate::scgi::request::{Param, ParamsMax};
 use crate::template::Template;
 
 use super::listen::ListenSpec;
+use super::presets::Preset;
 
 /// `--access-log`: `None` is `off`; else the file and the name of its format.
 pub type AccessLogSpec = Option<(PathBuf, String)>;
@@ -77,6 +78,7 @@ pub struct Settings {
     pub auto_redirect: Option<AutoRedirect>,
 
     // The application and the connection to it.
+    pub preset: Option<&'static Preset>,
     pub pass: Option<PassSpec>,
     pub bind: Option<Option<Bind>>,
     pub socket_keepalive: Option<bool>,

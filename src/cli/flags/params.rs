@@ -55,7 +55,7 @@ pub const FLAGS: &[Flag] = &[
         default: "0",
         brief: "refuse requests whose parameters take more than SIZE",
         manual: "Many applications close the connection without a word when the parameter block is too large for them: \
-            rTorrent takes 2000 bytes, uWSGI 4096. A request over `SIZE` is answered with 431, and the log says why. \
+            rTorrent takes 2000 bytes, uWSGI a little less than 4096. A request over `SIZE` is answered with 431, and the log says why. \
             A second word `trim` first leaves out HTTP_COOKIE, HTTP_USER_AGENT, HTTP_REFERER and every HTTP_ACCEPT \
             field. The value `0` sets no limit.",
         role: Role::Set(|s, v| put(&mut s.params_max, params_max(v))),

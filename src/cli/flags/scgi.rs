@@ -1,5 +1,6 @@
 //! The application and the connection to it.
 
+use crate::cli::presets::preset;
 use crate::cli::table::{Flag, LOCATION, ROW, Role, Topic};
 use crate::cli::values::{bind, on_off, pass, put, socket_buffer, wait};
 
@@ -110,7 +111,20 @@ pub const FLAGS: &[Flag] = &[
         long: "preset",
         arg: "rtorrent|uwsgi|fossil|cgi",
         brief: "a named set of flags for one kind of application",
-        manual: "Sets what one kind of application is known to need. Flags that are given themselves go before it.",
+        manual: "Sets what one kind of application needs. A flag that is given itself at the same level or further in goes \
+            before the preset, which goes before what is given further out. An inner preset takes the place of an outer one. \
+            The listing of `--print-config` shows what comes from it.\n\n\
+            * `rtorrent`: `--params-max` `2000 trim`, `--client-max-body-size` `16m`, `--request-buffering` `on` and \
+            `--buffering` `on`. These are the limits of rTorrent, which serves all its connections by one thread.\n\
+            * `uwsgi`: `--params-max` `4000`, `--path-info` `on` and `--internal-redirect` `off`. uWSGI has 4096 bytes and \
+            takes some of them itself; where its `--buffer-size` is larger, give a `--params-max` a little below that.\n\
+            * `fossil`: `--client-max-body-size` `100m`, `--read-timeout` `10m` and `--path-info` `on`. Fossil makes its links \
+            from SCRIPT_NAME, which is the location.\n\
+            * `cgi`: `--default-params` `on`, `--pass-request-headers` `on`, `--pass-request-body` `on`, `--path-info` `on`, \
+            `--internal-redirect` `on`, `--sendfile` `off` and `--ignore-headers` \
+            `X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset`. What RFC 3875 says, and \
+            nothing that a script could ask of one server alone.",
+        role: Role::Set(|s, v| put(&mut s.preset, preset(v))),
         ..BASE
     },
 ];

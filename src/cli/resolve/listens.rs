@@ -3,8 +3,7 @@
 use crate::cli::listen::{
     DEFAULT_BACKLOG, DEFAULT_MODE, ListenOptions, ListenSpec, listen, overlap, show,
 };
-use crate::cli::scopes::{ServerScope, Tree, complain};
-use crate::cli::settings::Chain;
+use crate::cli::scopes::{self, ServerScope, Tree, complain};
 use crate::cli::words::Value;
 use crate::config::Listen;
 use crate::config::address::ListenAddress;
@@ -41,7 +40,7 @@ pub fn listens(tree: &Tree, remarks: &mut Remarks) -> Vec<Listen> {
 }
 
 fn specs(tree: &Tree, server: &ServerScope) -> Vec<ListenSpec> {
-    let chain = Chain(vec![&server.scope.settings, &tree.http.settings]);
+    let chain = scopes::chain([&server.scope, &tree.http]);
     match chain.list(|s| &s.listens) {
         // The constant is an address; should it ever not be one, a test says so.
         [] => Value::parse(DEFAULT_LISTEN)

@@ -20,7 +20,7 @@ use crate::config::content::{RealIpHeader, Return};
 use crate::config::group::Group;
 use crate::config::{Client, Config, Handler, Listen, Location, Match, Pass, Server, TempPath};
 
-use super::scopes::{LocationScope, Said, Scope, ServerScope, Tree, complain};
+use super::scopes::{self, LocationScope, Said, Scope, ServerScope, Tree, complain};
 use super::settings::{Chain, PassSpec};
 use super::words::{Word, printable};
 
@@ -66,7 +66,7 @@ pub fn resolve(tree: &Tree, demo_socket: &Path, remarks: &mut Remarks) -> Config
         tree,
         demo_socket,
         groups: groups::explicit(http, remarks),
-        zones: cache::zones(http, &temp_path(&Chain(vec![http])).dir, remarks),
+        zones: cache::zones(http, &temp_path(&scopes::chain([&tree.http])).dir, remarks),
         remarks,
     };
     resolver.check_demo();
@@ -167,7 +167,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn server(&mut self, server: &'a ServerScope) -> Server {
-        let chain = Chain(vec![&server.scope.settings, &self.tree.http.settings]);
+        let chain = scopes::chain([&server.scope, &self.tree.http]);
         content::check_pages(&chain, server, self.remarks);
         let mut content = content::content(&chain);
         // An alias at this level is that of the implicit location.
@@ -334,11 +334,7 @@ pub fn chain<'a>(
     server: &'a ServerScope,
     location: &'a LocationScope,
 ) -> Chain<'a> {
-    Chain(vec![
-        &location.scope.settings,
-        &server.scope.settings,
-        &tree.http.settings,
-    ])
+    scopes::chain([&location.scope, &server.scope, &tree.http])
 }
 
 /// The first name; what is no name that a client could ask for is none.

@@ -11,6 +11,7 @@ mod examples;
 mod groups;
 mod health;
 mod maps;
+mod presets;
 mod print;
 mod response;
 mod scopes;
