@@ -265,7 +265,7 @@ impl Stage {
             .split_once('"')
             .expect("a quote");
         let line = format!(
-            "scgate {}",
+            "scgate {}\n",
             args.split_whitespace().collect::<Vec<_>>().join(" ")
         );
         self.gateway(&readme::commands(&line)[0])
