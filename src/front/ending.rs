@@ -32,6 +32,10 @@ impl Front {
                 Signal::Hup => {
                     self.hub.shared.logs.reopen();
                     self.hub.shared.upstreams.refresh();
+                    #[cfg(feature = "auth")]
+                    if let Some(verifier) = self.hub.shared.verifier {
+                        verifier.forget();
+                    }
                 }
             }
         }
