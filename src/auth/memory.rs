@@ -53,7 +53,11 @@ impl Memory {
             until: now + if right { RIGHT } else { WRONG },
         };
         match self.place(digest) {
-            Ok(at) => self.checks.splice(at..=at, [check]).for_each(drop),
+            Ok(at) => {
+                if let Some(known) = self.checks.get_mut(at) {
+                    *known = check;
+                }
+            }
             Err(at) => self.checks.insert(at, check),
         }
     }

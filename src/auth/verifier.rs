@@ -6,7 +6,6 @@
 //! of it is forgotten then; so an answer from memory is given only while the last look is no older than that, else the
 //! thread is asked, which looks first. The lock is never held while a file is read or a hash is computed.
 
-use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Display, Path, PathBuf};
@@ -68,7 +67,8 @@ pub type Wake = Box<dyn Fn(Waiter) + Send + Sync>;
 struct State {
     memory: Memory,
     files: Vec<Seen>,
-    queue: VecDeque<Job>,
+    /// Longest waiting first; never long.
+    queue: Vec<Job>,
     /// What is being checked. Its name and password are with the thread.
     running: Option<Job>,
     /// Answers that nobody has taken yet.
@@ -224,7 +224,7 @@ impl Verifier {
             return Asked::Known(Verdict::Busy);
         }
         let forgotten = state.forgotten;
-        state.queue.push_back(Job {
+        state.queue.push(Job {
             file,
             digest,
             who,
@@ -285,7 +285,8 @@ impl Verifier {
     fn next(&self) -> (usize, u128, Credentials) {
         let mut state = self.lock();
         loop {
-            if let Some(mut job) = state.queue.pop_front() {
+            if !state.queue.is_empty() {
+                let mut job = state.queue.remove(0);
                 let nobody = Credentials {
                     user: Vec::new(),
                     password: Vec::new(),
@@ -407,5 +408,144 @@ impl Verifier {
             }
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JOE: &str = "joe:$2y$04$5ZsEWJwUS5pvZWUv0WKAluq3P0.qWjRSpMWF4HTSQPmcFmG6NPaqW\n"; // secret
+
+    fn who(password: usize) -> Credentials {
+        Credentials {
+            user: b"joe".to_vec(),
+            password: password.to_string().into_bytes(),
+        }
+    }
+
+    /// One that nobody works for.
+    fn idle() -> Verifier {
+        Verifier::new(Box::leak(Box::new([PathBuf::from("/none")])))
+    }
+
+    #[track_caller]
+    fn ticket(asked: Asked) -> Ticket {
+        match asked {
+            Asked::Wait(ticket) => ticket,
+            Asked::Known(verdict) => panic!("{verdict:?}"),
+        }
+    }
+
+    #[test]
+    fn the_same_question_waits_for_one_check() {
+        let (verifier, now) = (idle(), Instant::now());
+        let first = ticket(verifier.ask(0, who(1), None, now));
+        let second = ticket(verifier.ask(0, who(1), None, now));
+        let other = ticket(verifier.ask(0, who(2), None, now));
+        assert_eq!(verifier.lock().queue.len(), 2);
+        // It is joined while it runs, too.
+        let (_, _, whose) = verifier.next();
+        assert_eq!(whose.password, b"1");
+        let third = ticket(verifier.ask(0, who(1), None, now));
+        verifier.announce(Verdict::Wrong);
+        for asked in [first, second, third] {
+            assert_eq!(verifier.take(asked), Some(Verdict::Wrong));
+            assert_eq!(verifier.take(asked), None, "it is given once");
+        }
+        assert_eq!(verifier.take(other), None);
+        assert!(verifier.lock().answers.is_empty());
+    }
+
+    #[test]
+    fn whoever_leaves_leaves_nothing() {
+        let (verifier, now) = (idle(), Instant::now());
+        let both = [0, 1].map(|_| ticket(verifier.ask(0, who(1), None, now)));
+        verifier.leave(both[0]);
+        assert_eq!(verifier.lock().queue.len(), 1, "another waits");
+        verifier.leave(both[1]);
+        assert!(verifier.lock().queue.is_empty());
+        let running = ticket(verifier.ask(0, who(1), None, now));
+        verifier.next();
+        verifier.leave(running);
+        verifier.announce(Verdict::Right);
+        assert!(verifier.lock().answers.is_empty());
+        let over = ticket(verifier.ask(0, who(2), None, now));
+        verifier.next();
+        verifier.announce(Verdict::Right);
+        verifier.leave(over);
+        assert!(verifier.lock().answers.is_empty());
+    }
+
+    #[test]
+    fn the_queue_has_an_end() {
+        let (verifier, now) = (idle(), Instant::now());
+        let mut all: Vec<Ticket> = (0..QUEUE)
+            .map(|number| ticket(verifier.ask(0, who(number), None, now)))
+            .collect();
+        let full = verifier.ask(0, who(QUEUE), None, now);
+        assert_eq!(full, Asked::Known(Verdict::Busy));
+        ticket(verifier.ask(0, who(0), None, now));
+        verifier.leave(all.pop().unwrap());
+        ticket(verifier.ask(0, who(QUEUE), None, now));
+    }
+
+    #[test]
+    fn what_was_begun_before_a_signal_is_neither_remembered_nor_joined() {
+        let (verifier, now) = (idle(), Instant::now());
+        let before = ticket(verifier.ask(0, who(1), None, now));
+        verifier.next();
+        verifier.forget();
+        let after = ticket(verifier.ask(0, who(1), None, now));
+        verifier.announce(Verdict::Right);
+        assert_eq!(verifier.take(before), Some(Verdict::Right));
+        assert_eq!(verifier.take(after), None);
+        verifier.lock().files[0].looked = Some(now);
+        ticket(verifier.ask(0, who(1), None, now));
+    }
+
+    #[test]
+    fn memory_holds_as_long_as_the_last_look() {
+        let (verifier, now) = (idle(), Instant::now());
+        ticket(verifier.ask(0, who(1), None, now));
+        verifier.next();
+        verifier.announce(Verdict::Right);
+        verifier.lock().files[0].looked = Some(now);
+        let known = |verdict| Asked::Known(verdict);
+        let almost = now + LOOK - Duration::from_millis(1);
+        assert_eq!(verifier.ask(0, who(1), None, almost), known(Verdict::Right));
+        verifier.lock().files[0].broken = true;
+        assert_eq!(verifier.ask(0, who(1), None, now), known(Verdict::Broken));
+        assert_eq!(verifier.ask(0, who(2), None, now), known(Verdict::Broken));
+        ticket(verifier.ask(0, who(1), None, now + LOOK));
+    }
+
+    #[test]
+    fn whoever_may_wait_has_the_answer() {
+        let path = std::env::temp_dir().join(format!("scgate-test-wait-{}", std::process::id()));
+        std::fs::write(&path, JOE).unwrap();
+        let paths: &'static [PathBuf] = Box::leak(Box::new([path.clone()]));
+        let verifier = Verifier::start(paths).unwrap();
+        let ask = |password: &str| {
+            let who = Credentials {
+                user: b"joe".to_vec(),
+                password: password.as_bytes().to_vec(),
+            };
+            match verifier.ask(0, who, None, Instant::now()) {
+                Asked::Known(verdict) => verdict,
+                Asked::Wait(ticket) => verifier.wait(ticket),
+            }
+        };
+        assert_eq!(
+            (ask("secret"), ask("wrong")),
+            (Verdict::Right, Verdict::Wrong)
+        );
+        std::fs::remove_file(&path).unwrap();
+        verifier.forget();
+        assert_eq!(
+            (ask("secret"), ask("wrong")),
+            (Verdict::Broken, Verdict::Broken)
+        );
+        assert!(Verifier::start(paths).is_err());
     }
 }
