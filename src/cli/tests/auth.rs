@@ -99,10 +99,11 @@ fn it_is_inherited_and_files_are_counted_once() {
 #[test]
 fn a_build_without_it_says_so() {
     let path = file("none");
-    for value in [format!("home {path}"), "off".into()] {
+    for value in [format!("home {path}"), "home".into(), "".into()] {
         let text = error(&[P, "--auth-basic", &value]);
         let why = "not in this build, which was made without the feature \"auth\"";
         assert_eq!(text, format!("--auth-basic '{value}': {why}"));
     }
+    config(&[P, "--auth-basic", "off"]);
     std::fs::remove_file(path).expect("remove");
 }
