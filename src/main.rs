@@ -4,6 +4,8 @@
 //! The rooms import only downwards; `tests/levels.rs` holds them to it.
 #![deny(unsafe_code)]
 
+#[cfg(feature = "auth")]
+mod auth;
 mod buffer;
 mod cache;
 mod cli;
@@ -147,6 +149,10 @@ fn run(config: &'static Config, warnings: &[String], demo_dir: &Path) -> Result<
         keeps_tries: !logs.is_empty() || config.asks_upstream,
         logs,
         zones: cache::open(&config.zones),
+        #[cfg(feature = "auth")]
+        verifier: (!config.password_files.is_empty())
+            .then(|| auth::Verifier::start(&config.password_files))
+            .transpose()?,
     }));
     let keeper = Keeper::start(shared.zones).map_err(|e| format!("--cache-path: {e}"))?;
     shared.logs.start();

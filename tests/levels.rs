@@ -49,7 +49,7 @@ fn level(room: &str) -> Option<u8> {
         "buffer" | "template" => 1,
         "http" | "scgi" => 2,
         "config" => 3,
-        "upstream" | "cache" => 4,
+        "upstream" | "cache" | "auth" => 4,
         "sink" | "respond" | "ops" => 5,
         "worker" => 6,
         "front" => 7,

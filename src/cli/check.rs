@@ -1,13 +1,39 @@
-//! What `-t` checks beyond the command line: directories that must be there when the program runs. Users and groups are
+//! What is checked beyond the command line: files of passwords, and for `-t` directories that must be there when the program runs. Users and groups are
 //! looked up by `ops`, for that takes the system's C library.
 
 use std::path::Path;
 
+#[cfg(feature = "auth")]
+use crate::auth::file::{self, Entries, NOBODY};
 use crate::config::content::Root;
 use crate::config::{Config, Handler, Location};
 
 use super::resolve::Remarks;
 use super::scopes::complain;
+
+/// The files of `--auth-basic`: an error for each that nobody could log in by, a warning for each line of no use.
+#[cfg(feature = "auth")]
+pub fn passwords(config: &Config, remarks: &mut Remarks) {
+    for path in &config.password_files {
+        let name = path.to_string_lossy();
+        let mut wrong = |why: &str| remarks.error(complain("auth-basic", Some(&name), why));
+        match file::read(path) {
+            Err(why) => wrong(&why),
+            Ok(text) => {
+                let (entries, lines) = Entries::parse(&text);
+                if entries.is_empty() {
+                    let first = lines
+                        .first()
+                        .map_or(String::new(), |why| format!("; {why}"));
+                    wrong(&format!("{NOBODY}{first}"));
+                }
+                for line in lines {
+                    remarks.warn(complain("auth-basic", Some(&name), &line));
+                }
+            }
+        }
+    }
+}
 
 /// An error for each directory that is missing; the roots of files may still come, so theirs are warnings.
 pub fn directories(config: &Config, remarks: &mut Remarks) {

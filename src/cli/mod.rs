@@ -47,7 +47,7 @@ pub enum Action {
 }
 
 /// Reads the arguments, without the program's own name. `demo_socket` is where `--demo` will serve its application.
-/// Host names are looked up here, which may take a while; nothing else is touched unless `-t` or `-T` asks for it.
+/// Host names are looked up here, which may take a while, and files of passwords are read; nothing else is touched unless `-t` or `-T` asks for it.
 pub fn parse(args: &[OsString], demo_socket: &Path) -> Action {
     let args = args::read(args);
     if let Some(name) = args.help {
@@ -73,6 +73,8 @@ fn configured(tree: Tree, demo_socket: &Path) -> Action {
         warnings: Vec::new(),
     };
     let config = resolve::resolve(&tree, demo_socket, &mut remarks);
+    #[cfg(feature = "auth")]
+    check::passwords(&config, &mut remarks);
     let testing = asked("test") || asked("print-config");
     if testing {
         check::directories(&config, &mut remarks);

@@ -63,6 +63,8 @@ pub struct Settings {
     pub keepalive_requests: Option<u32>,
     /// `--allow` and `--deny` share one list, for their order matters.
     pub access: Vec<(bool, Who)>,
+    /// The realm and the file; `None` is `off`.
+    pub auth_basic: Option<Option<(Template, PathBuf)>>,
     pub temp_path: Option<TempPath>,
 
     // Content.

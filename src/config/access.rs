@@ -1,9 +1,20 @@
-//! `--allow` and `--deny`: rules in order, the first that matches decides; none matching allows.
+//! Who may come in. `--allow` and `--deny`: rules in order, the first that matches decides; none matching allows.
 //!
 //! A listener on `[::]` reports IPv4 clients as IPv4-mapped IPv6 addresses; such a client is held against the IPv4
 //! rules alone, so that one rule means the same on every listener.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::template::Template;
+
+/// `--auth-basic`: names and passwords of a file let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthBasic {
+    /// What the client shows to its user.
+    pub realm: Template,
+    /// Index into [`super::Config::password_files`].
+    pub file: usize,
+}
 
 /// Who the rule is about.
 #[derive(Clone, Debug, PartialEq, Eq)]

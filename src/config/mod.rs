@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::scgi::request::Params;
 use crate::template::Template;
-use access::AccessRules;
+use access::{AccessRules, AuthBasic};
 use address::{BindAddress, ListenAddress};
 pub use content::Content;
 use content::{InternalRedirect, Map, NextUpstream, RealIp, Return, SendFile, StoreSettings};
@@ -34,6 +34,9 @@ pub struct Config {
     pub zones: Vec<cache::Zone>,
     /// `--map`; `Var::Map` is an index into it. A map's templates use only maps before it.
     pub maps: Vec<Map>,
+    /// The files of `--auth-basic`, each once. Read by who can check passwords, which not every build does.
+    #[allow(dead_code)]
+    pub password_files: Vec<PathBuf>,
     /// A variable of the family `$upstream_…` is used, by whatever flag.
     pub asks_upstream: bool,
 }
@@ -138,6 +141,8 @@ pub struct Location {
     pub matching: Match,
     pub handler: Handler,
     pub access: AccessRules,
+    /// `--auth-basic`; `None`: nobody is asked for a password.
+    pub auth: Option<Box<AuthBasic>>,
     pub client: Client,
     pub content: Content,
     /// `--internal`: reached by redirects inside the gateway only; 404 from outside.

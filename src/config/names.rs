@@ -247,6 +247,7 @@ mod tests {
             matching: m.clone(),
             handler: Handler::Files,
             access: Default::default(),
+            auth: None,
             client: client.clone(),
             content: Content::default(),
             internal: false,

@@ -51,10 +51,9 @@ impl Conn {
             Phase::Body(_) => "it ended within a request body",
             Phase::Wait(..) => "it ended while its request waited for buffers",
             Phase::Await(awaiting) => {
-                self.stop_waiting(awaiting);
                 // As where a worker has its request.
                 status = 499;
-                "it ended while its request waited for another to fill the cache"
+                self.stop_waiting(awaiting)
             }
             _ => return,
         };
@@ -76,7 +75,7 @@ impl Conn {
             Phase::Body(pending) | Phase::Wait(pending, _) => {
                 Some((pending.request, pending.course))
             }
-            Phase::Await(awaiting) => Some((awaiting.pending.request, awaiting.pending.course)),
+            Phase::Await(awaiting) => Some(awaiting.into_parts()),
             other => {
                 self.phase = other;
                 None

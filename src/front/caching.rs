@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "auth")]
+use super::checking::{Checking, Held};
 use super::conn::{Conn, Hub, Pending, Phase};
 use crate::cache::lookup::{Asking, Found, Waited, look};
 use crate::cache::rules::{Book, Part};
@@ -17,12 +19,29 @@ use crate::sink::{Key, Sink, Turn};
 use crate::worker::exchange::{Caching, Exchange};
 use crate::worker::send::Body;
 
-/// A request that waits for another to fill the entry it wants.
-pub struct Awaiting {
-    pub pending: Box<Pending>,
-    zone: &'static Zone,
-    /// Whose lease it waits for.
-    hash: crate::cache::key::Hash,
+/// A request that waits for what somebody else does.
+pub enum Awaiting {
+    /// Another fills the entry it wants.
+    Entry {
+        pending: Box<Pending>,
+        zone: &'static Zone,
+        /// Whose lease it waits for.
+        hash: crate::cache::key::Hash,
+    },
+    /// Its name and password are being checked.
+    #[cfg(feature = "auth")]
+    Check(Checking),
+}
+
+impl Awaiting {
+    /// The request, and where it is.
+    pub fn into_parts(self) -> (Box<Request>, Course) {
+        match self {
+            Awaiting::Entry { pending, .. } => (pending.request, pending.course),
+            #[cfg(feature = "auth")]
+            Awaiting::Check(checking) => checking.held.into_parts(),
+        }
+    }
 }
 
 impl Conn {
@@ -76,7 +95,7 @@ impl Conn {
             Found::Wait(hash, until, stamp) => {
                 let since = hub.now;
                 pending.waited.get_or_insert(Waited { since, stamp });
-                self.phase = Phase::Await(Box::new(Awaiting {
+                self.phase = Phase::Await(Box::new(Awaiting::Entry {
                     pending,
                     zone: subject.zone,
                     hash,
@@ -91,24 +110,41 @@ impl Conn {
         None
     }
 
-    fn waiter(&self) -> Waiter {
+    /// Who is to be woken.
+    pub(super) fn waiter(&self) -> Waiter {
         Waiter {
             slot: self.key.slot,
             serial: self.key.serial,
         }
     }
 
-    /// A request has waited for another to fill its entry: asks again.
+    /// A request has waited for another to fill its entry, or for its password to be checked: asks again.
     pub(super) fn ask_again(&mut self, hub: &mut Hub) {
-        match std::mem::replace(&mut self.phase, Phase::Idle) {
-            Phase::Await(awaiting) => self.hand_over(awaiting.pending, hub),
-            other => self.phase = other,
+        if !matches!(self.phase, Phase::Await(_)) {
+            return;
+        }
+        if let Phase::Await(awaiting) = std::mem::replace(&mut self.phase, Phase::Idle) {
+            match *awaiting {
+                Awaiting::Entry { pending, .. } => self.hand_over(pending, hub),
+                #[cfg(feature = "auth")]
+                Awaiting::Check(checking) => self.check_again(checking, hub),
+            }
         }
     }
 
-    /// The client of a waiting request has left.
-    pub(super) fn stop_waiting(&self, awaiting: &Awaiting) {
-        awaiting.zone.leave(&awaiting.hash, self.waiter());
+    /// The client of a waiting request has left. Says what it waited for.
+    pub(super) fn stop_waiting(&self, awaiting: &Awaiting) -> &'static str {
+        match awaiting {
+            Awaiting::Entry { zone, hash, .. } => {
+                zone.leave(hash, self.waiter());
+                "it ended while its request waited for another to fill the cache"
+            }
+            #[cfg(feature = "auth")]
+            Awaiting::Check(checking) => {
+                checking.stop();
+                "it ended while its password was checked"
+            }
+        }
     }
 
     /// Answers with a stored response.
@@ -146,6 +182,11 @@ impl Conn {
         hub: &mut Hub,
     ) {
         pending.course.action = Action::Refuse(status);
+        self.answer(pending, reason, hub);
+    }
+
+    /// Answers a request that has been taken in as a whole, as its course asks for.
+    pub(super) fn answer(&mut self, mut pending: Box<Pending>, reason: Reason, hub: &mut Hub) {
         let keep_alive = self.may_keep(&pending.request, hub);
         let (request, course) = (&mut *pending.request, &mut pending.course);
         let settled = self.answer_of(request, course, reason, keep_alive, hub);
@@ -153,6 +194,8 @@ impl Conn {
         match settled {
             // An error page of an application, which may be in the cache as well.
             Settled::Scgi(_) => self.hand_over(pending, hub),
+            #[cfg(feature = "auth")]
+            Settled::Auth(auth) => self.check_password(auth, Held::Whole(pending), 0, hub),
             Settled::Reply(reply) => {
                 let Pending {
                     request, course, ..

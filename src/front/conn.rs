@@ -83,7 +83,7 @@ pub enum Phase {
     Body(Box<Pending>),
     /// A whole request waits until buffers are below `--memory`, at most until then.
     Wait(Box<Pending>, Instant),
-    /// A whole request waits for another to fill an entry of the cache.
+    /// A request waits for another to fill an entry of the cache, or for its password to be checked.
     Await(Box<Awaiting>),
     /// A worker has the exchange, or a response is being written. The longest time until the next look.
     Busy { protected: bool, look: Duration },

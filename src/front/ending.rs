@@ -44,6 +44,10 @@ impl Front {
         }
         self.hub.shared.logs.reopen();
         self.hub.shared.upstreams.refresh();
+        #[cfg(feature = "auth")]
+        if let Some(verifier) = self.hub.shared.verifier {
+            verifier.forget();
+        }
         if let Some(manager) = &mut self.manager {
             manager.reloaded();
         }

@@ -10,6 +10,8 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
 
 use super::caching;
+#[cfg(feature = "auth")]
+use super::checking;
 use super::conn::{Conn, Edges, Fate, Hub};
 use super::ending::Stopping;
 use super::listener::{Accepted, Listener};
@@ -132,6 +134,8 @@ impl Front {
         let now = Instant::now();
         let notes = Arc::new(Notes::new(bell));
         caching::listen(shared.zones, &notes);
+        #[cfg(feature = "auth")]
+        checking::listen(shared.verifier, &notes);
         Ok(Front {
             poll,
             signals,

@@ -9,6 +9,8 @@
 
 mod answers;
 mod caching;
+#[cfg(feature = "auth")]
+mod checking;
 mod client;
 mod conn;
 mod ending;

@@ -4,6 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "auth")]
+use super::checking::Held;
 use super::conn::{Conn, Hub, Pending, Phase};
 use super::intake::{BodyIntake, BodyStep};
 use crate::buffer::chain::Spool;
@@ -79,25 +81,29 @@ impl Conn {
             let count = request.dropped_fields();
             log::info!("{}: {count} fields with odd names dropped", self.name());
         }
-        self.follow(request, course, following, hub);
+        self.follow(request, course, Reason::default(), following, hub);
     }
 
     /// Follows the course of a request of which nothing but the head has been taken.
-    fn follow(
+    pub(super) fn follow(
         &mut self,
         mut request: Box<Request>,
         mut course: Course,
+        reason: Reason,
         following: usize,
         hub: &mut Hub,
     ) {
         let bodyless = matches!(BodyIntake::new(request.framing(), 0), Ok(None));
         self.set_client(&course);
         let keep_alive = bodyless && self.may_keep(&request, hub);
-        let reason = Reason::default();
         let settled = self.answer_of(&mut request, &mut course, reason, keep_alive, hub);
         self.set_client(&course);
         match settled {
             Settled::Scgi(scgi) => self.take_in(request, course, scgi, following, hub),
+            #[cfg(feature = "auth")]
+            Settled::Auth(auth) => {
+                self.check_password(auth, Held::Head(request, course), following, hub);
+            }
             Settled::Reply(reply) => self.send_reply(&reply, request, course, hub),
             Settled::Silence => self.close_silently(request, course, hub),
             Settled::Status { writable } => self.take_inquiry(request, course, writable, hub),
@@ -113,8 +119,11 @@ impl Conn {
         hub: &mut Hub,
     ) -> Settled {
         // The usual case needs nothing of what follows.
-        if let Action::Scgi(scgi) = course.action {
-            return Settled::Scgi(scgi);
+        match course.action {
+            Action::Scgi(scgi) => return Settled::Scgi(scgi),
+            #[cfg(feature = "auth")]
+            Action::Auth(auth) => return Settled::Auth(auth),
+            _ => {}
         }
         let date = hub.desk.date(hub.wall);
         let around = self.around(date.as_str(), keep_alive, hub);
@@ -145,6 +154,18 @@ impl Conn {
         self.set_client(&course);
         match settled {
             Settled::Reply(reply) => self.send_reply(&reply, request, course, hub),
+            // There is no time for that now: no error page.
+            #[cfg(feature = "auth")]
+            Settled::Auth(_) => {
+                course.in_error = true;
+                course.action = Action::Refuse(status);
+                let settled =
+                    self.answer_of(&mut request, &mut course, Reason::default(), false, hub);
+                match settled {
+                    Settled::Reply(reply) => self.send_reply(&reply, request, course, hub),
+                    _ => self.close_silently(request, course, hub),
+                }
+            }
             Settled::Scgi(_) => {
                 let pending = Pending {
                     request,

@@ -6,6 +6,7 @@
 //! `uri` (path), `fields` (names, lists), `host`, `framing` (where the body ends), and becomes a [`request::Request`].
 #![forbid(unsafe_code)]
 
+pub mod base64;
 pub mod chunked;
 pub mod date;
 pub mod fields;

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use super::head::{is_bodyless, is_named, push_field};
 use crate::cache::CacheStatus;
+#[cfg(feature = "auth")]
+use crate::config::access::AuthBasic;
 use crate::config::content::{ErrorPage, PageStatus, Return};
 use crate::config::{Config, Content, Handler, Listen, Location, Match, Scgi, Server};
 use crate::http::request::Request;
@@ -21,6 +23,9 @@ pub enum Action {
     Scgi(&'static Scgi),
     /// A file of the location.
     Files,
+    /// Whoever the location has, once the client has shown a name and its password.
+    #[cfg(feature = "auth")]
+    Auth(&'static AuthBasic),
     Return(&'static Return),
     Status {
         writable: bool,
@@ -41,6 +46,8 @@ pub struct Course {
     pub location: Option<&'static Location>,
     pub action: Action,
     left: u8,
+    /// The file of passwords that has let the client in.
+    let_in_by: Option<usize>,
     /// The status that the client gets, whatever the target of an error page says.
     pub status: Option<u16>,
     /// That status where it is the original error's: if its page can not be had, a plain page of it is sent.
@@ -139,6 +146,7 @@ impl Course {
             location: None,
             action: Action::Options,
             left: REDIRECTS,
+            let_in_by: None,
             status: None,
             original: None,
             in_error: false,
@@ -166,6 +174,7 @@ impl Course {
             location: course.location,
             action: course.action,
             left: course.left,
+            let_in_by: course.let_in_by,
             status: None,
             original: None,
             in_error: course.in_error,
@@ -205,14 +214,37 @@ impl Course {
         } else if !location.access.allows(client) {
             Action::Refuse(403)
         } else {
-            match &location.handler {
-                Handler::Scgi(scgi) => Action::Scgi(scgi),
-                Handler::Files => Action::Files,
-                Handler::Return(answer) => Action::Return(answer),
-                Handler::Status { writable } => Action::Status {
-                    writable: *writable,
-                },
-            }
+            self.after_access(location)
+        };
+    }
+
+    /// Who answers where the rules of access let in.
+    fn after_access(&self, location: &'static Location) -> Action {
+        #[cfg(feature = "auth")]
+        if let Some(auth) = &location.auth
+            && self.let_in_by != Some(auth.file)
+            // As in nginx it goes before any access.
+            && !matches!(location.handler, Handler::Return(_))
+        {
+            return Action::Auth(auth);
+        }
+        match &location.handler {
+            Handler::Return(answer) => Action::Return(answer),
+            Handler::Scgi(scgi) => Action::Scgi(scgi),
+            Handler::Files => Action::Files,
+            Handler::Status { writable } => Action::Status {
+                writable: *writable,
+            },
+        }
+    }
+
+    /// The client has shown that it is whom it says: goes on to who answers here.
+    #[cfg(feature = "auth")]
+    pub fn let_in(&mut self, auth: &AuthBasic) {
+        self.let_in_by = Some(auth.file);
+        self.action = match self.location {
+            Some(location) => self.after_access(location),
+            None => Action::Refuse(404),
         };
     }
 

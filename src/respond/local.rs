@@ -10,6 +10,8 @@ use super::files::{self, Found};
 use super::head::{Ask, is_bodyless, is_named, is_single, own};
 use super::page::{Page, wants_json};
 use super::reply::{Answer, Manner, Reply, file_reply};
+#[cfg(feature = "auth")]
+use crate::config::access::AuthBasic;
 use crate::config::content::{AddHeader, ErrorPage, PageStatus, PageTarget, Return};
 use crate::config::{Client, Config, Scgi};
 use crate::http::request::Request;
@@ -62,6 +64,9 @@ pub enum Settled {
     Status {
         writable: bool,
     },
+    /// A name and a password are to be checked; [`Around::admit`] says how it goes on.
+    #[cfg(feature = "auth")]
+    Auth(&'static AuthBasic),
 }
 
 impl<'a> Around<'a> {
@@ -113,6 +118,8 @@ impl<'a> Around<'a> {
             let status = match course.action {
                 Action::Scgi(scgi) => return Settled::Scgi(scgi),
                 Action::Status { writable } => return Settled::Status { writable },
+                #[cfg(feature = "auth")]
+                Action::Auth(auth) => return Settled::Auth(auth),
                 Action::Return(Return { status: 444, .. }) => return Settled::Silence,
                 Action::Options => return Settled::Reply(self.options(request, course)),
                 Action::Slash => return Settled::Reply(self.slash(request, course)),

@@ -12,6 +12,8 @@ pub mod conditions;
 pub mod cookie;
 pub mod course;
 pub mod files;
+#[cfg(feature = "auth")]
+pub mod guard;
 pub mod head;
 pub mod hit;
 pub mod local;

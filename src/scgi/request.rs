@@ -85,6 +85,14 @@ impl Params {
         }
     }
 
+    /// The same, with no field of the client's made this parameter.
+    pub fn without(mut self, name: Option<&str>) -> Params {
+        if let Some(name) = name {
+            self.policy.take(name);
+        }
+        self
+    }
+
     /// The parameters, in order of sending.
     pub fn list(&self) -> &[Param] {
         &self.list

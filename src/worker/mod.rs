@@ -24,6 +24,8 @@ mod tries;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+#[cfg(feature = "auth")]
+use crate::auth::Verifier;
 use crate::buffer::memory::Memory;
 use crate::cache::zone::Zone;
 use crate::config::Config;
@@ -41,6 +43,9 @@ pub struct Shared {
     pub logs: AccessLogs,
     /// One for each `--cache-path`.
     pub zones: &'static [Zone],
+    /// `None`: no location asks for passwords.
+    #[cfg(feature = "auth")]
+    pub verifier: Option<&'static Verifier>,
     /// Tries, and the head of the last response, are remembered: a log or another template may ask for them.
     pub keeps_tries: bool,
 }

@@ -8,9 +8,13 @@ use super::exchange::{Caching, Exchange};
 use super::report::{self, Record};
 use super::send::Body;
 use super::{Desk, Shared};
+#[cfg(feature = "auth")]
+use crate::auth::Asked;
 use crate::cache::lookup::Asking;
 use crate::cache::zone::Zone;
 use crate::config::Scgi;
+#[cfg(feature = "auth")]
+use crate::config::access::AuthBasic;
 use crate::config::address::Address;
 use crate::config::group::Group;
 use crate::error::{Fault, Gone};
@@ -126,6 +130,8 @@ impl<'a> Script<'a> {
                     self.exchange.caching = Caching::Unasked;
                     self.new_pass = !self.tries.is_empty();
                 }
+                #[cfg(feature = "auth")]
+                Settled::Auth(auth) => reason = self.check_password(auth, &date),
                 Settled::Reply(reply) => break self.reply(&reply),
                 Settled::Silence => {
                     self.status = 444;
@@ -167,6 +173,22 @@ impl<'a> Script<'a> {
         reason.field = self.refusal.take();
         self.around(date, |around, request, course| {
             around.settle(request, course, reason)
+        })
+    }
+
+    /// A redirect has led to where a password is asked for: nobody else waits for this thread.
+    #[cfg(feature = "auth")]
+    fn check_password(&mut self, auth: &AuthBasic, date: &HttpDate) -> Reason {
+        let Some(verifier) = self.shared.verifier else {
+            self.refuse(500);
+            return Reason::default();
+        };
+        self.around(date, |around, request, course| {
+            let verdict = match around.ask_verifier(verifier, auth, request, None) {
+                Asked::Known(verdict) => verdict,
+                Asked::Wait(ticket) => verifier.wait(ticket),
+            };
+            around.admit(verifier, auth, verdict, request, course)
         })
     }
 

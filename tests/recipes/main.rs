@@ -30,6 +30,7 @@ macro_rules! recipes {
 recipes! {
     rtorrent: "rTorrent" => torrents::rpc,
     rtorrent_and_trust: "rTorrent for a network, and for those who may do all" => torrents::trust,
+    rtorrent_and_password: "rTorrent behind a password" => torrents::password,
     uwsgi: "uWSGI" => python::uwsgi,
     mercurial: "Mercurial" => python::mercurial,
     trac: "Trac" => python::trac,

@@ -127,3 +127,18 @@ fn who_is_told(stage: &mut Stage) {
     drop(gate);
     stage.clear();
 }
+
+/// `htpasswd` would ask for the password: here is what it made of "open sesame".
+pub fn password(stage: &mut Stage) {
+    stage.echo(SOCKET);
+    stage.instead("htpasswd", |stage| {
+        let line = "joe:$2y$05$.cFd5n.QpukEV4hrwcLF5.k200UNdUElbGhhXJUdcS/KWCOZxLlii\n";
+        stage.write("/etc/scgate.htpasswd", line);
+    });
+    let gate = stage.gate();
+    let ask = |fields: &str| post(&mut gate.client(), "x", fields);
+    assert_eq!(ask("").status, 401);
+    assert_eq!(ask("Authorization: Basic am9lOndyb25n\r\n").status, 401);
+    let right = ask("Authorization: Basic am9lOm9wZW4gc2VzYW1l\r\n").is(200);
+    assert_eq!(right.param("REMOTE_USER").as_deref(), Some("joe"));
+}

@@ -2,7 +2,7 @@
 
 use crate::cli::table::{Flag, HTTP, LOCATION, ROW, Role, SERVER_LOCATION, Topic};
 use crate::cli::values::content::{
-    add_header, answer, auto_redirect, error_page, map, media_type, root, status_page,
+    add_header, answer, auth_basic, auto_redirect, error_page, map, media_type, root, status_page,
 };
 use crate::cli::values::{push, put, who};
 
@@ -141,7 +141,17 @@ pub const FLAGS: &[Flag] = &[
         arg: "REALM FILE",
         default: "off",
         brief: "ask for a name and a password",
-        manual: "Asks for a name and a password that stand in the file.",
+        manual: "Lets in only clients that give a name and its password (HTTP Basic, RFC 7617); others are answered with 401. REALM, \
+            which may contain variables, is what they show to their user. FILE has a line for each user, `NAME:HASH`, as \
+            `htpasswd -B` makes them: bcrypt, or SHA-crypt as of `openssl passwd -6`. Hashes of other kinds are not safe, and those that \
+            would take minutes to check are not checked: such users are warned of and can not log in. With `off` \
+            everybody is let in.\n\n\
+            Clients that `--allow` and `--deny` keep out are not asked, and `--return` answers without asking. The application has \
+            the name in REMOTE_USER, and `Basic` in AUTH_TYPE; it does not get HTTP_AUTHORIZATION unless `--param` sets that.\n\n\
+            Passwords are checked by a thread of its own. A right one is remembered for a minute, a wrong one for five seconds, until \
+            the file changes, which is seen within a second, or SIGHUP comes. A file that can not be read any more lets nobody in.\n\n\
+            Names and passwords are not encrypted on their way: outside of a network that you trust, put TLS in front.",
+        role: Role::Set(|s, v| put(&mut s.auth_basic, auth_basic(v))),
         ..BASE
     },
     Flag {

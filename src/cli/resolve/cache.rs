@@ -152,7 +152,8 @@ pub fn warn(location: &Location, maps: &[Map], place: &str, remarks: &mut Remark
     }
     let denies = location.access.rules.iter().any(|(allow, _)| !allow);
     let by_client = |condition: &Template| !tells_who(condition, maps);
-    if cache.purge.iter().any(by_client) && !denies && !location.internal {
+    let guarded = denies || location.auth.is_some() || location.internal;
+    if cache.purge.iter().any(by_client) && !guarded {
         let why = format!("no --deny holds{place}, so any client may remove what is kept");
         remarks.warn(complain("cache-purge", None, &why));
     }

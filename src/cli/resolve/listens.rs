@@ -5,11 +5,11 @@ use crate::cli::listen::{
 };
 use crate::cli::scopes::{self, ServerScope, Tree, complain};
 use crate::cli::words::Value;
-use crate::config::Listen;
 use crate::config::address::ListenAddress;
 use crate::config::names::NameTable;
+use crate::config::{Handler, Listen, Server};
 
-use super::Remarks;
+use super::{Remarks, place};
 
 /// Where the program listens when nothing is said.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
@@ -37,6 +37,46 @@ pub fn listens(tree: &Tree, remarks: &mut Remarks) -> Vec<Listen> {
     }
     check_overlap(&places, remarks);
     places.into_iter().map(Place::finish).collect()
+}
+
+/// Applications that whoever reaches the machine may use: rTorrent's, for one, runs any command that it is told. Where sockets
+/// are inherited, who reaches them is not known here.
+pub fn warn_of_open(tree: &Tree, servers: &[Server], remarks: &mut Remarks) {
+    for (server, resolved) in tree.servers.iter().zip(servers) {
+        let specs = specs(tree, server);
+        let mut addresses = specs.iter().flat_map(|spec| &spec.addresses);
+        let is_open = |address: &&ListenAddress| match address {
+            ListenAddress::Inet(addr) => !addr.ip().to_canonical().is_loopback(),
+            ListenAddress::Unix(_) | ListenAddress::Fd(_) | ListenAddress::Systemd(_) => false,
+        };
+        let Some(address) = addresses
+            .find(is_open)
+            .filter(|_| resolved.answer.is_none())
+        else {
+            continue;
+        };
+        for (location, resolved) in server.locations.iter().zip(&resolved.locations) {
+            let open = matches!(resolved.handler, Handler::Scgi(_))
+                && !resolved.internal
+                && resolved.access.rules.is_empty()
+                && resolved.auth.is_none();
+            if !open || tree.http.settings.demo {
+                continue;
+            }
+            let ask = if cfg!(feature = "auth") {
+                "--auth-basic, "
+            } else {
+                ""
+            };
+            let why = format!(
+                "anybody who reaches {} may use the application{}; add {ask}--allow or --deny ('--allow all' if that is meant), \
+                 or listen on 127.0.0.1",
+                show(address),
+                place(server, location),
+            );
+            remarks.warn(complain("pass", None, &why));
+        }
+    }
 }
 
 fn specs(tree: &Tree, server: &ServerScope) -> Vec<ListenSpec> {

@@ -13,7 +13,7 @@ mod sizes;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::config::access::AccessRules;
+use crate::config::access::{AccessRules, AuthBasic};
 use crate::config::address::{Address, Destination};
 use crate::config::cache::Zone;
 use crate::config::content::{RealIpHeader, Return};
@@ -66,6 +66,7 @@ pub fn resolve(tree: &Tree, demo_socket: &Path, remarks: &mut Remarks) -> Config
         tree,
         demo_socket,
         groups: groups::explicit(http, remarks),
+        password_files: Vec::new(),
         zones: cache::zones(http, &temp_path(&scopes::chain([&tree.http])).dir, remarks),
         remarks,
     };
@@ -81,10 +82,12 @@ pub fn resolve(tree: &Tree, demo_socket: &Path, remarks: &mut Remarks) -> Config
     resolver.check_something_served(&servers);
     let mut groups = std::mem::take(&mut resolver.groups);
     let zones = std::mem::take(&mut resolver.zones);
+    let password_files = std::mem::take(&mut resolver.password_files);
     cache::warn_of_unused(&http.cache_paths, &servers, &zones, remarks);
     let listens = listens::listens(tree, remarks);
     warn_of_no_proxy(&servers, &listens, remarks);
     health::make_requests(&mut groups, &servers, &listens, remarks);
+    listens::warn_of_open(tree, &servers, remarks);
     Config {
         process: process::process(http, remarks),
         listens,
@@ -92,6 +95,7 @@ pub fn resolve(tree: &Tree, demo_socket: &Path, remarks: &mut Remarks) -> Config
         groups,
         zones,
         maps: http.maps.clone(),
+        password_files,
         asks_upstream,
     }
 }
@@ -102,6 +106,8 @@ struct Resolver<'a> {
     remarks: &'a mut Remarks,
     groups: Vec<Group>,
     zones: Vec<Zone>,
+    /// See [`Config::password_files`].
+    password_files: Vec<PathBuf>,
 }
 
 impl<'a> Resolver<'a> {
@@ -199,6 +205,7 @@ impl<'a> Resolver<'a> {
     fn location(&mut self, server: &'a ServerScope, location: &'a LocationScope) -> Location {
         let chain = chain(self.tree, server, location);
         let place = place(server, location);
+        let auth = self.auth(&chain);
         let handler = self.handler(&chain, server, location, &place);
         let content = content::content(&chain);
         let access = AccessRules {
@@ -220,6 +227,7 @@ impl<'a> Resolver<'a> {
             content,
             handler,
             access,
+            auth,
             client: client(&chain),
         };
         cache::warn(
@@ -229,6 +237,21 @@ impl<'a> Resolver<'a> {
             self.remarks,
         );
         resolved
+    }
+
+    /// `--auth-basic`, its file by number.
+    fn auth(&mut self, chain: &Chain<'a>) -> Option<Box<AuthBasic>> {
+        let (realm, path) = chain.get(|s| &s.auth_basic)?.as_ref()?;
+        let files = &mut self.password_files;
+        let file = files.iter().position(|known| known == path);
+        let file = file.unwrap_or_else(|| {
+            files.push(path.clone());
+            files.len() - 1
+        });
+        Some(Box::new(AuthBasic {
+            realm: realm.clone(),
+            file,
+        }))
     }
 
     /// Who answers: at most one of `--pass`, `--return` and `--status` can.

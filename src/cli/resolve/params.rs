@@ -24,6 +24,18 @@ pub fn list(chain: &Chain, path_info: &PathInfo, remarks: &mut Remarks) -> Vec<P
     list
 }
 
+/// Where a password has been asked for, AUTH_TYPE goes with REMOTE_USER (RFC 3875 4.1.1), unless it is the operator's.
+pub fn add_auth_type(chain: &Chain, list: &mut Vec<Param>) {
+    const NAME: &str = "AUTH_TYPE";
+    if chain.or(|s| &s.default_params, true) && !list.iter().any(|known| &*known.name == NAME) {
+        list.push(Param {
+            name: NAME.into(),
+            value: Template::text(b"Basic"),
+            if_not_empty: false,
+        });
+    }
+}
+
 /// Names that were given twice: the last one holds, at the first one's place (Z2).
 fn unique(given: &[Param], remarks: &mut Remarks) -> Vec<Param> {
     let mut list: Vec<Param> = Vec::with_capacity(given.len());

@@ -13,7 +13,11 @@ use super::{Remarks, SIXTY, Sizes, params};
 /// The settings of a location that passes requests on, without its cache. `place` says where that is, as the end of a phrase.
 pub fn scgi(chain: &Chain, pass: Pass, sizes: Sizes, place: &str, remarks: &mut Remarks) -> Scgi {
     let path_info = chain.or(|s| &s.path_info, PathInfo::On);
-    let list = params::list(chain, &path_info, remarks);
+    let mut list = params::list(chain, &path_info, remarks);
+    let auth = matches!(chain.get(|s| &s.auth_basic), Some(Some(_)));
+    if auth {
+        params::add_auth_type(chain, &mut list);
+    }
     let pass_headers = chain.or(|s| &s.pass_request_headers, true);
     let max = chain.or(|s| &s.params_max, None);
     Scgi {
@@ -35,7 +39,7 @@ pub fn scgi(chain: &Chain, pass: Pass, sizes: Sizes, place: &str, remarks: &mut 
         limit_rate: chain.or(|s| &s.limit_rate, None),
         request_buffering: chain.or(|s| &s.request_buffering, true),
         pass_request_body: chain.or(|s| &s.pass_request_body, true),
-        params: Params::new(list, pass_headers, max),
+        params: Params::new(list, pass_headers, max).without(auth.then_some("HTTP_AUTHORIZATION")),
         path_info,
         hidden: hidden(chain),
         ignore: chain.or(|s| &s.ignore, Default::default()),

@@ -215,14 +215,14 @@ fn the_proxy_protocol_is_of_the_address() {
         "--server",
         "a",
         "-l",
-        "81",
+        "127.0.0.1:81",
         "-l",
-        "82",
+        "127.0.0.1:82",
         P,
         "--server",
         "b",
         "-l",
-        "81 proxy_protocol",
+        "127.0.0.1:81 proxy_protocol",
         P,
     ]);
     let proxied: Vec<bool> = c.listens.iter().map(|l| l.proxy_protocol).collect();

@@ -1,5 +1,6 @@
 //! The command line as a whole: grammar, inheritance, every class of error, and what comes out of it.
 
+mod auth;
 mod cache;
 mod cache_errors;
 mod cache_listing;

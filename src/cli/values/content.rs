@@ -1,5 +1,7 @@
 //! Values about what the gateway answers by itself, and about who the client is.
 
+use std::path::PathBuf;
+
 use super::{field, is_token, named, template, whole};
 use crate::cli::settings::{AutoRedirect, StatusSpec};
 use crate::cli::words::Value;
@@ -297,6 +299,32 @@ pub fn status_page(value: &Value) -> Result<StatusSpec, String> {
         "off" => Ok(StatusSpec::Off),
         "writable" => Ok(StatusSpec::Writable),
         other => Err(named(other, "is not on, off or writable")),
+    }
+}
+
+/// `--auth-basic`. The realm may be anything but the file; variables in it cannot turn the check off.
+#[cfg(feature = "auth")]
+pub fn auth_basic(value: &Value) -> Result<Option<(Template, PathBuf)>, String> {
+    match (value.word(0), value.word(1), value.words.len()) {
+        (Some("off"), None, 1) => Ok(None),
+        (Some(_), Some(""), 2) => Err("a path may not be empty".into()),
+        (Some(realm), Some(file), 2) => Ok(Some((template(value, realm)?, PathBuf::from(file)))),
+        (Some(_), Some(_), _) => {
+            Err("takes a realm and a file; put quotes round a realm with blanks".into())
+        }
+        _ => Err(
+            "needs a realm and a file, or off (example: '\"at home\" /etc/scgate.htpasswd')".into(),
+        ),
+    }
+}
+
+/// Nothing here could check a password, and to let everybody in is not what was asked for. `off` asks for nothing, and
+/// stands in the listing of `-T`.
+#[cfg(not(feature = "auth"))]
+pub fn auth_basic(value: &Value) -> Result<Option<(Template, PathBuf)>, String> {
+    match value.one() {
+        Ok("off") => Ok(None),
+        _ => Err("not in this build, which was made without the feature \"auth\"".into()),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Values that stand inside others: arguments of a query, cookies, the user of a Basic authorization.
 #![forbid(unsafe_code)]
 
+use crate::http::base64::sextet;
+
 /// The value of the first argument of that name, not decoded; a name without `=` is not an argument (V2).
 pub fn argument<'q>(query: &'q [u8], name: &str) -> Option<&'q [u8]> {
     query
@@ -54,7 +56,7 @@ fn decode_until_colon(text: &[u8], out: &mut Vec<u8>) -> bool {
         let Some(six) = sextet(*byte) else {
             return false;
         };
-        bits = bits << 6 & 0xffff | six;
+        bits = bits << 6 & 0xffff | u32::from(six);
         have += 6;
         if have >= 8 {
             have -= 8;
@@ -66,17 +68,6 @@ fn decode_until_colon(text: &[u8], out: &mut Vec<u8>) -> bool {
         }
     }
     false
-}
-
-fn sextet(byte: u8) -> Option<u32> {
-    Some(match byte {
-        b'A'..=b'Z' => u32::from(byte - b'A'),
-        b'a'..=b'z' => u32::from(byte - b'a') + 26,
-        b'0'..=b'9' => u32::from(byte - b'0') + 52,
-        b'+' => 62,
-        b'/' => 63,
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

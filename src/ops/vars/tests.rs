@@ -30,6 +30,7 @@ fn config(name: &str, root: Option<&str>) -> Config {
         },
     };
     let location = Location {
+        auth: None,
         matching: Match::Prefix("/".into()),
         handler: Handler::Files,
         access: Default::default(),
@@ -50,6 +51,7 @@ fn config(name: &str, root: Option<&str>) -> Config {
         locations: vec![location],
     };
     Config {
+        password_files: Vec::new(),
         process: Process {
             workers: 1,
             queue: 1,

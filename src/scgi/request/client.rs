@@ -89,6 +89,18 @@ impl Policy {
         }
     }
 
+    /// From now on no field may become this parameter.
+    pub fn take(&mut self, name: &str) {
+        if let Some(name) = client_field(name) {
+            let name = folded(name.as_bytes());
+            self.taken_marks.set(mark(&name));
+            self.taken = std::mem::take(&mut self.taken)
+                .into_iter()
+                .chain([name])
+                .collect();
+        }
+    }
+
     /// HTTP_HOST from the normalised host and the client's port (P20).
     pub fn write_host<S: Source + ?Sized>(&self, source: &S, out: &mut Vec<u8>) {
         let host = source.host();

@@ -1,0 +1,16 @@
+//! Passwords: `--auth-basic`, HTTP Basic (RFC 7617) against files as htpasswd makes them.
+//!
+//! [`Credentials`] is what a client says of itself, [`hash`] what a file knows of a password, [`mod@file`] reads the files, and
+//! [`Verifier`] brings them together: on a thread of its own, for a good hash takes long on purpose, and neither the front
+//! nor a worker of somebody else may wait for it. What came out is remembered for a while, under a hash keyed with
+//! randomness of the process; passwords themselves are kept no longer than a check lasts.
+#![forbid(unsafe_code)]
+
+mod credentials;
+pub mod file;
+mod hash;
+mod memory;
+pub mod verifier;
+
+pub use credentials::{Credentials, challenge};
+pub use verifier::{Asked, Ticket, Verdict, Verifier};

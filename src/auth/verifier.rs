@@ -1,0 +1,551 @@
+//! Checks passwords on a thread of its own, and tells what is known without a check.
+//!
+//! The front and workers `ask`; what is remembered is answered at once, the rest gets a ticket. The same question asked by
+//! many is one check. When it is over, waiters of the front are woken and `take` their answers, workers have waited in
+//! `wait`. The thread alone touches the files: at most once a second it looks whether one has changed, and what was remembered
+//! of it is forgotten then; so an answer from memory is given only while the last look is no older than that, else the
+//! thread is asked, which looks first. The lock is never held while a file is read or a hash is computed.
+
+use std::hash::{BuildHasher, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Display, Path, PathBuf};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::credentials::Credentials;
+use super::file::{self, Entries, NOBODY, Stamp};
+use super::memory::Memory;
+use crate::cache::zone::Waiter;
+
+/// Checks that may wait. Where guesses have filled the queue, whoever is remembered is let in all the same.
+const QUEUE: usize = 64;
+/// A file is looked at again after this long.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long an answer is waited for.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What came of a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Right,
+    /// There is no such user, or this is not the password.
+    Wrong,
+    /// The file can not be read: nobody is let in.
+    Broken,
+    /// Too many checks wait, or it took too long.
+    Busy,
+}
+
+/// What a question led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    Known(Verdict),
+    /// The answer will come.
+    Wait(Ticket),
+}
+
+/// Whose answer it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket(u64);
+
+/// See the module's text.
+pub struct Verifier {
+    paths: &'static [PathBuf],
+    keys: [RandomState; 2],
+    state: Mutex<State>,
+    /// Rung when there is something to check.
+    work: Condvar,
+    /// Rung when something has been checked.
+    done: Condvar,
+    wake: OnceLock<Wake>,
+}
+
+/// Lets the front look at a connection whose answer has come.
+pub type Wake = Box<dyn Fn(Waiter) + Send + Sync>;
+
+#[derive(Default)]
+struct State {
+    memory: Memory,
+    files: Vec<Seen>,
+    /// Longest waiting first; never long.
+    queue: Vec<Job>,
+    /// What is being checked. Its name and password are with the thread.
+    running: Option<Job>,
+    /// Answers that nobody has taken yet.
+    answers: Vec<(Ticket, Verdict)>,
+    tickets: u64,
+    /// How often everything was to be forgotten: what was begun before is not remembered after.
+    forgotten: u32,
+}
+
+/// What is known of a file.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    /// When the thread has looked at it. `None`: it shall do so at once.
+    looked: Option<Instant>,
+    broken: bool,
+}
+
+struct Job {
+    file: usize,
+    digest: u128,
+    who: Credentials,
+    waiters: Vec<(Ticket, Option<Waiter>)>,
+    forgotten: u32,
+}
+
+/// A file as the thread has read it.
+struct Book {
+    /// `None`: it is to be read again.
+    stamp: Option<Stamp>,
+    /// As of [`State::forgotten`].
+    forgotten: u32,
+    /// Of its text.
+    digest: u64,
+    entries: Result<Entries, String>,
+}
+
+impl State {
+    /// The answer, as far as it is known without asking the thread.
+    fn known(&self, file: usize, digest: u128, now: Instant) -> Option<Verdict> {
+        let seen = self.files.get(file)?;
+        let fresh = |at| now.saturating_duration_since(at) < LOOK;
+        if !seen.looked.is_some_and(fresh) {
+            return None;
+        }
+        match self.memory.find(digest, now) {
+            _ if seen.broken => Some(Verdict::Broken),
+            Some(true) => Some(Verdict::Right),
+            Some(false) => Some(Verdict::Wrong),
+            None => None,
+        }
+    }
+
+    /// A check of the same that has not ended.
+    fn under_way(&mut self, digest: u128) -> Option<&mut Job> {
+        let forgotten = self.forgotten;
+        let jobs = self.running.iter_mut().chain(&mut self.queue);
+        let mut same = jobs.filter(|job| job.digest == digest && job.forgotten == forgotten);
+        same.next()
+    }
+
+    fn take(&mut self, ticket: Ticket) -> Option<Verdict> {
+        let at = self.answers.iter().position(|(of, _)| *of == ticket)?;
+        Some(self.answers.swap_remove(at).1)
+    }
+
+    /// Nobody waits for this answer any more. A check that has not begun and that nobody else waits for is not made.
+    fn leave(&mut self, ticket: Ticket) {
+        self.take(ticket);
+        for job in self.running.iter_mut().chain(&mut self.queue) {
+            job.waiters.retain(|(of, _)| *of != ticket);
+        }
+        self.queue.retain(|job| !job.waiters.is_empty());
+    }
+}
+
+impl Verifier {
+    /// Reads the files and starts the thread. Call where the files can be read as they will be later: after `--user`.
+    ///
+    /// # Errors
+    /// A file can not be read, or there is no thread.
+    pub fn start(paths: &'static [PathBuf]) -> Result<&'static Verifier, String> {
+        let verifier: &'static Verifier = Box::leak(Box::new(Verifier::new(paths)));
+        let mut books = Vec::new();
+        for path in paths {
+            let stamp = Stamp::read(path, SystemTime::now()).unwrap_or_default();
+            let text = file::read(path)
+                .map_err(|why| format!("--auth-basic: {}: {why}", path.display()))?;
+            books.push(Book {
+                stamp,
+                forgotten: 0,
+                digest: verifier.digest(&text),
+                // What is wrong with it has been said of the command line.
+                entries: Ok(Entries::parse(&text).0),
+            });
+        }
+        let thread = std::thread::Builder::new().name("passwords".into());
+        thread
+            .spawn(move || verifier.run(&mut books))
+            .map_err(|error| format!("--auth-basic: {error}"))?;
+        Ok(verifier)
+    }
+
+    fn new(paths: &'static [PathBuf]) -> Verifier {
+        Verifier {
+            paths,
+            keys: Default::default(),
+            state: Mutex::new(State {
+                files: vec![Seen::default(); paths.len()],
+                ..State::default()
+            }),
+            work: Condvar::new(),
+            done: Condvar::new(),
+            wake: OnceLock::new(),
+        }
+    }
+
+    /// Once, before any request: how the front is told of an answer.
+    pub fn set_wake(&self, wake: Wake) {
+        // A second one would be of the same front.
+        let _ = self.wake.set(wake);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The file of this number, for messages.
+    pub fn path(&self, file: usize) -> Display<'_> {
+        let path = self.paths.get(file).map(PathBuf::as_path);
+        path.unwrap_or(Path::new("")).display()
+    }
+
+    fn digest(&self, text: impl std::hash::Hash) -> u64 {
+        self.keys[0].hash_one(text)
+    }
+
+    /// Asks whether a file lets somebody in. `key`: the connection that is to be woken; `None` for who will [`Verifier::wait`].
+    pub fn ask(&self, file: usize, who: Credentials, key: Option<Waiter>, now: Instant) -> Asked {
+        let [high, low] = &self.keys;
+        let text = (file, &who.user, &who.password);
+        let digest = u128::from(high.hash_one(text)) << 64 | u128::from(low.hash_one(text));
+        let mut state = self.lock();
+        if let Some(verdict) = state.known(file, digest, now) {
+            return Asked::Known(verdict);
+        }
+        state.tickets += 1;
+        let ticket = Ticket(state.tickets);
+        if let Some(job) = state.under_way(digest) {
+            job.waiters.push((ticket, key));
+            return Asked::Wait(ticket);
+        }
+        if state.queue.len() >= QUEUE {
+            return Asked::Known(Verdict::Busy);
+        }
+        let forgotten = state.forgotten;
+        state.queue.push(Job {
+            file,
+            digest,
+            who,
+            waiters: vec![(ticket, key)],
+            forgotten,
+        });
+        drop(state);
+        self.work.notify_one();
+        Asked::Wait(ticket)
+    }
+
+    /// The answer, if it has come. It is given once.
+    pub fn take(&self, ticket: Ticket) -> Option<Verdict> {
+        self.lock().take(ticket)
+    }
+
+    /// Nobody waits for this answer any more.
+    pub fn leave(&self, ticket: Ticket) {
+        self.lock().leave(ticket);
+    }
+
+    /// Waits for an answer, where the thread may.
+    pub fn wait(&self, ticket: Ticket) -> Verdict {
+        let mut verdict = None;
+        let state = self.lock();
+        let waited = self.done.wait_timeout_while(state, PATIENCE, |state| {
+            verdict = state.take(ticket);
+            verdict.is_none()
+        });
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        verdict.unwrap_or_else(|| {
+            state.leave(ticket);
+            Verdict::Busy
+        })
+    }
+
+    /// Forgets everything and lets the thread read the files anew (SIGHUP).
+    pub fn forget(&self) {
+        let mut state = self.lock();
+        state.memory = Memory::default();
+        state.files.iter_mut().for_each(|seen| seen.looked = None);
+        state.forgotten = state.forgotten.wrapping_add(1);
+    }
+
+    fn run(&self, books: &mut [Book]) {
+        loop {
+            let (file, digest, who) = self.next();
+            let judged = catch_unwind(AssertUnwindSafe(|| self.judge(books, file, digest, &who)));
+            let verdict = judged.unwrap_or_else(|_| {
+                log::error!("--auth-basic: panic; the check is given up");
+                Verdict::Broken
+            });
+            self.announce(verdict);
+        }
+    }
+
+    /// Waits for the next check.
+    fn next(&self) -> (usize, u128, Credentials) {
+        let mut state = self.lock();
+        loop {
+            if !state.queue.is_empty() {
+                let mut job = state.queue.remove(0);
+                let nobody = Credentials {
+                    user: Vec::new(),
+                    password: Vec::new(),
+                };
+                let who = std::mem::replace(&mut job.who, nobody);
+                let (file, digest) = (job.file, job.digest);
+                state.running = Some(job);
+                return (file, digest, who);
+            }
+            state = self
+                .work
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// The check is over: whoever waits is told.
+    fn announce(&self, verdict: Verdict) {
+        let mut state = self.lock();
+        let Some(job) = state.running.take() else {
+            return;
+        };
+        if job.forgotten == state.forgotten && matches!(verdict, Verdict::Right | Verdict::Wrong) {
+            let right = verdict == Verdict::Right;
+            state
+                .memory
+                .put(job.digest, job.file, right, Instant::now());
+        }
+        let answers = job.waiters.iter().map(|(ticket, _)| (*ticket, verdict));
+        state.answers.extend(answers);
+        drop(state);
+        self.done.notify_all();
+        if let Some(wake) = self.wake.get() {
+            job.waiters
+                .iter()
+                .filter_map(|(_, key)| *key)
+                .for_each(wake);
+        }
+    }
+
+    fn judge(&self, books: &mut [Book], file: usize, digest: u128, who: &Credentials) -> Verdict {
+        let (Some(book), Some(path)) = (books.get_mut(file), self.paths.get(file)) else {
+            return Verdict::Broken;
+        };
+        let now = Instant::now();
+        let (due, forgotten) = {
+            let state = self.lock();
+            let looked = state.files.get(file).and_then(|seen| seen.looked);
+            let due = looked.is_none_or(|at| now.saturating_duration_since(at) >= LOOK);
+            (due, state.forgotten)
+        };
+        if due {
+            if book.forgotten != forgotten {
+                book.forgotten = forgotten;
+                book.stamp = None;
+            }
+            let changed = self.read(book, path);
+            let mut state = self.lock();
+            if changed {
+                state.memory.forget(file);
+            }
+            // Should all be forgotten once more meanwhile, it is looked at again.
+            if forgotten == state.forgotten
+                && let Some(seen) = state.files.get_mut(file)
+            {
+                seen.looked = Some(now);
+                seen.broken = book.entries.is_err();
+            }
+        }
+        if let Some(verdict) = self.lock().known(file, digest, now) {
+            return verdict;
+        }
+        let Ok(entries) = &book.entries else {
+            return Verdict::Broken;
+        };
+        let right = entries.admits(&who.user, &who.password, self.digest(&who.user));
+        log::debug!(
+            "--auth-basic: a password checked against {} in {} ms",
+            path.display(),
+            now.elapsed().as_millis()
+        );
+        match right {
+            true => Verdict::Right,
+            false => Verdict::Wrong,
+        }
+    }
+
+    /// Reads a file again if it has changed. Whether it says something else now.
+    fn read(&self, book: &mut Book, path: &Path) -> bool {
+        let stamp = Stamp::read(path, SystemTime::now());
+        if let Ok(stamp) = &stamp
+            && stamp.is_some()
+            && *stamp == book.stamp
+        {
+            return false;
+        }
+        book.stamp = stamp.unwrap_or(None);
+        match file::read(path) {
+            Ok(text) => {
+                let digest = self.digest(&text);
+                if book.entries.is_ok() && book.digest == digest {
+                    return false;
+                }
+                let (entries, remarks) = Entries::parse(&text);
+                log::info!("--auth-basic: {} has been read again", path.display());
+                for remark in remarks {
+                    log::warn!("--auth-basic: {}: {remark}", path.display());
+                }
+                if entries.is_empty() {
+                    log::error!("--auth-basic: {}: {NOBODY}", path.display());
+                }
+                book.digest = digest;
+                book.entries = Ok(entries);
+            }
+            Err(why) => {
+                log::error!("--auth-basic: {}: {why}", path.display());
+                book.stamp = None;
+                book.entries = Err(why);
+            }
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JOE: &str = "joe:$2y$04$5ZsEWJwUS5pvZWUv0WKAluq3P0.qWjRSpMWF4HTSQPmcFmG6NPaqW\n"; // secret
+
+    fn who(password: usize) -> Credentials {
+        Credentials {
+            user: b"joe".to_vec(),
+            password: password.to_string().into_bytes(),
+        }
+    }
+
+    /// One that nobody works for.
+    fn idle() -> Verifier {
+        Verifier::new(Box::leak(Box::new([PathBuf::from("/none")])))
+    }
+
+    #[track_caller]
+    fn ticket(asked: Asked) -> Ticket {
+        match asked {
+            Asked::Wait(ticket) => ticket,
+            Asked::Known(verdict) => panic!("{verdict:?}"),
+        }
+    }
+
+    #[test]
+    fn the_same_question_waits_for_one_check() {
+        let (verifier, now) = (idle(), Instant::now());
+        let first = ticket(verifier.ask(0, who(1), None, now));
+        let second = ticket(verifier.ask(0, who(1), None, now));
+        let other = ticket(verifier.ask(0, who(2), None, now));
+        assert_eq!(verifier.lock().queue.len(), 2);
+        // It is joined while it runs, too.
+        let (_, _, whose) = verifier.next();
+        assert_eq!(whose.password, b"1");
+        let third = ticket(verifier.ask(0, who(1), None, now));
+        verifier.announce(Verdict::Wrong);
+        for asked in [first, second, third] {
+            assert_eq!(verifier.take(asked), Some(Verdict::Wrong));
+            assert_eq!(verifier.take(asked), None, "it is given once");
+        }
+        assert_eq!(verifier.take(other), None);
+        assert!(verifier.lock().answers.is_empty());
+    }
+
+    #[test]
+    fn whoever_leaves_leaves_nothing() {
+        let (verifier, now) = (idle(), Instant::now());
+        let both = [0, 1].map(|_| ticket(verifier.ask(0, who(1), None, now)));
+        verifier.leave(both[0]);
+        assert_eq!(verifier.lock().queue.len(), 1, "another waits");
+        verifier.leave(both[1]);
+        assert!(verifier.lock().queue.is_empty());
+        let running = ticket(verifier.ask(0, who(1), None, now));
+        verifier.next();
+        verifier.leave(running);
+        verifier.announce(Verdict::Right);
+        assert!(verifier.lock().answers.is_empty());
+        let over = ticket(verifier.ask(0, who(2), None, now));
+        verifier.next();
+        verifier.announce(Verdict::Right);
+        verifier.leave(over);
+        assert!(verifier.lock().answers.is_empty());
+    }
+
+    #[test]
+    fn the_queue_has_an_end() {
+        let (verifier, now) = (idle(), Instant::now());
+        let mut all: Vec<Ticket> = (0..QUEUE)
+            .map(|number| ticket(verifier.ask(0, who(number), None, now)))
+            .collect();
+        let full = verifier.ask(0, who(QUEUE), None, now);
+        assert_eq!(full, Asked::Known(Verdict::Busy));
+        ticket(verifier.ask(0, who(0), None, now));
+        verifier.leave(all.pop().unwrap());
+        ticket(verifier.ask(0, who(QUEUE), None, now));
+    }
+
+    #[test]
+    fn what_was_begun_before_a_signal_is_neither_remembered_nor_joined() {
+        let (verifier, now) = (idle(), Instant::now());
+        let before = ticket(verifier.ask(0, who(1), None, now));
+        verifier.next();
+        verifier.forget();
+        let after = ticket(verifier.ask(0, who(1), None, now));
+        verifier.announce(Verdict::Right);
+        assert_eq!(verifier.take(before), Some(Verdict::Right));
+        assert_eq!(verifier.take(after), None);
+        verifier.lock().files[0].looked = Some(now);
+        ticket(verifier.ask(0, who(1), None, now));
+    }
+
+    #[test]
+    fn memory_holds_as_long_as_the_last_look() {
+        let (verifier, now) = (idle(), Instant::now());
+        ticket(verifier.ask(0, who(1), None, now));
+        verifier.next();
+        verifier.announce(Verdict::Right);
+        verifier.lock().files[0].looked = Some(now);
+        let known = |verdict| Asked::Known(verdict);
+        let almost = now + LOOK - Duration::from_millis(1);
+        assert_eq!(verifier.ask(0, who(1), None, almost), known(Verdict::Right));
+        verifier.lock().files[0].broken = true;
+        assert_eq!(verifier.ask(0, who(1), None, now), known(Verdict::Broken));
+        assert_eq!(verifier.ask(0, who(2), None, now), known(Verdict::Broken));
+        ticket(verifier.ask(0, who(1), None, now + LOOK));
+    }
+
+    #[test]
+    fn whoever_may_wait_has_the_answer() {
+        let path = std::env::temp_dir().join(format!("scgate-test-wait-{}", std::process::id()));
+        std::fs::write(&path, JOE).unwrap();
+        let paths: &'static [PathBuf] = Box::leak(Box::new([path.clone()]));
+        let verifier = Verifier::start(paths).unwrap();
+        let ask = |password: &str| {
+            let who = Credentials {
+                user: b"joe".to_vec(),
+                password: password.as_bytes().to_vec(),
+            };
+            match verifier.ask(0, who, None, Instant::now()) {
+                Asked::Known(verdict) => verdict,
+                Asked::Wait(ticket) => verifier.wait(ticket),
+            }
+        };
+        assert_eq!(
+            (ask("secret"), ask("wrong")),
+            (Verdict::Right, Verdict::Wrong)
+        );
+        std::fs::remove_file(&path).unwrap();
+        verifier.forget();
+        assert_eq!(
+            (ask("secret"), ask("wrong")),
+            (Verdict::Broken, Verdict::Broken)
+        );
+        assert!(Verifier::start(paths).is_err());
+    }
+}
