@@ -12,6 +12,7 @@ mod error;
 mod front;
 mod http;
 mod ops;
+mod probe;
 mod respond;
 mod scgi;
 mod sink;
@@ -74,6 +75,10 @@ fn main() -> ExitCode {
             complain(&warnings);
             print(&text)
         }
+        Action::Probe(plan) => match probe::run(&plan, &mut io::stdout().lock()) {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::from(FAILURE),
+        },
         Action::Run(config, warnings) => match run(Box::leak(config), &warnings, &demo_dir) {
             Ok(()) => ExitCode::SUCCESS,
             Err(message) => {

@@ -1,0 +1,414 @@
+//! The questions in their order, and what is said about the answers.
+
+use std::time::Duration;
+
+use super::answer::{Answer, End, Outcome, Seen, excerpt, form, protocol};
+use super::asking::{CALLING, GET, Over, Probe, Question};
+use super::search::{Limit, Needed, needed};
+use super::talk::Until;
+use super::trouble;
+use crate::config::address::Address;
+use crate::scgi::response::Length;
+
+/// The largest block of parameters that is tried.
+const BLOCK_MAX: usize = 128 << 10;
+/// What a cookie takes besides its bytes: its name and two NULs.
+const COOKIE: usize = "HTTP_COOKIE\0\0".len();
+/// The body that is refused, read or lost.
+const BODY: usize = 1 << 20;
+/// How long an application may take to close after a whole answer.
+const CLOSING: Duration = Duration::from_secs(1);
+/// How long a second connection is waited for while the first is idle.
+const BESIDE: Duration = Duration::from_secs(2);
+/// For what only another protocol answers.
+const FOREIGN: Duration = Duration::from_secs(1);
+
+/// The request that was answered, to which others are compared.
+struct Base {
+    question: Question<'static>,
+    outcome: Outcome,
+    answer: Answer,
+}
+
+/// What the command line will have, and what is said below it.
+#[derive(Default)]
+struct Advice {
+    flags: Vec<String>,
+    hints: Vec<&'static str>,
+}
+
+/// Asks everything. Says whether there was an answer.
+pub fn ask(probe: &mut Probe, addresses: Vec<Address>) -> bool {
+    let Some((base, pass)) = find(probe, addresses) else {
+        return false;
+    };
+    let mut advice = Advice::default();
+    advice.flags.push(pass);
+    advice.flags.extend(probe.plan.others.iter().cloned());
+    if describe(probe, base, &mut advice).is_err() {
+        probe.line("Here it ended: time or questions were used up, or the application takes no more. --read-timeout gives more time.");
+    }
+    probe.line("");
+    probe.line("What follows from it:");
+    let flags = advice.flags.join(" ");
+    probe.line(&format!("  scgate --listen 127.0.0.1:8080 {flags}"));
+    for hint in advice.hints {
+        probe.line(hint);
+    }
+    true
+}
+
+/// The first address that has an application, and its answer. Says why there is none.
+fn find(probe: &mut Probe, addresses: Vec<Address>) -> Option<(Base, String)> {
+    let several = addresses.len() > 1;
+    let mut pass = probe.plan.pass.clone();
+    for address in addresses {
+        probe.address = Some(address.clone());
+        if several {
+            probe.say("address", &address.to_string());
+        }
+        let first = closing(probe, GET);
+        match probe.ask(first) {
+            Err(Over) => break,
+            Ok(Answer {
+                end: End::Unconnected(fault),
+                ..
+            }) => {
+                probe.say("no connection", &trouble::words(&fault, &address));
+                // A name stands for all its addresses, and this one would be tried too.
+                pass.clear();
+            }
+            Ok(answer) => {
+                let base = heard(probe, first, answer)?;
+                if pass.is_empty() {
+                    pass = format!("--pass {address}");
+                }
+                return Some((base, pass));
+            }
+        }
+    }
+    None
+}
+
+/// Asked so that the end of the connection is seen too.
+fn closing(probe: &Probe, question: Question<'static>) -> Question<'static> {
+    let patience = if probe.plan.patient {
+        probe.patience
+    } else {
+        CLOSING
+    };
+    Question {
+        until: Until::Closed(patience),
+        ..question
+    }
+}
+
+/// What GET was answered, or else POST. Says why neither is an answer of an SCGI application.
+fn heard(probe: &mut Probe, question: Question<'static>, answer: Answer) -> Option<Base> {
+    let first = Base::new(question, answer);
+    if first.outcome.status().is_some() {
+        return genuine(probe, first);
+    }
+    let question = closing(probe, CALLING);
+    match probe
+        .ask(question)
+        .map(|answer| Base::new(question, answer))
+    {
+        Ok(second) if second.outcome.status().is_some() => genuine(probe, second),
+        Ok(second) if matches!(second.outcome, Outcome::Bad(_)) => unheard(probe, &second),
+        _ => unheard(probe, &first),
+    }
+}
+
+/// A server for HTTP answers a block of parameters with an error, which looks like the answer of an application.
+fn genuine(probe: &mut Probe, base: Base) -> Option<Base> {
+    let suspect = base.answer.bytes.starts_with(b"HTTP/");
+    match suspect && base.outcome.status() >= Some(400) && foreign(probe) == Some("HTTP") {
+        true => unheard(probe, &base),
+        false => Some(base),
+    }
+}
+
+/// Says why there was no answer.
+fn unheard(probe: &mut Probe, base: &Base) -> Option<Base> {
+    let within = probe.patience.as_secs_f32();
+    let why = match (foreign(probe), base.outcome) {
+        (Some(protocol), _) => format!(
+            "it speaks {protocol}, not SCGI: have it listen for SCGI, on a socket of its own, and give that one"
+        ),
+        (_, Outcome::Bad(why)) => format!(
+            "what it sends is no head ({why}): {}; it does not speak SCGI, or prints something first (a page, a traceback)",
+            excerpt(&base.answer.bytes)
+        ),
+        (_, Outcome::Silent) => format!(
+            "it takes the connection and does not answer within {within} s: it hangs, is busy with another connection, or \
+             waits for something other than SCGI; --read-timeout waits longer"
+        ),
+        (_, outcome) => format!(
+            "it takes the connection and {outcome}, on GET as on POST: it does not speak SCGI, or fails at each request \
+             (look at its log), or refuses these {} bytes of parameters",
+            probe.encode(base.question).map_or(0, |(_, block)| block)
+        ),
+    };
+    probe.say("no answer", &why);
+    None
+}
+
+/// The protocol that it speaks, if it answers to one of those that SCGI is mistaken for.
+fn foreign(probe: &mut Probe) -> Option<&'static str> {
+    let http = format!("GET {} HTTP/1.0\r\nHost: localhost\r\n\r\n", probe.plan.uri);
+    // FCGI_GET_VALUES without names; the ping of uwsgi.
+    let greetings: [&[u8]; 3] = [http.as_bytes(), &[1, 9, 0, 0, 0, 0, 0, 0], &[100, 0, 0, 0]];
+    greetings.iter().find_map(|greeting| {
+        let answer = probe.send(greeting, Until::Begun, FOREIGN).ok()?;
+        protocol(&answer.bytes)
+    })
+}
+
+impl Base {
+    fn new(question: Question<'static>, answer: Answer) -> Base {
+        let outcome = answer.outcome();
+        Base {
+            question,
+            outcome,
+            answer,
+        }
+    }
+}
+
+/// All that is asked of an application that answers.
+fn describe(probe: &mut Probe, mut base: Base, advice: &mut Advice) -> Result<(), Over> {
+    told(probe, &mut base, advice);
+    methods(probe, &base, advice)?;
+    let last = Question {
+        last: true,
+        ..base.question
+    };
+    let order = match changed(probe, &base, last)? {
+        None => "may stand anywhere".to_owned(),
+        Some(outcome) => {
+            format!("must come first, as scgate sends it; elsewhere the application {outcome}")
+        }
+    };
+    probe.say("CONTENT_LENGTH", &order);
+    block(probe, &base, advice)?;
+    parameters(probe, &base)?;
+    body(probe)?;
+    beside(probe, &base)
+}
+
+/// What the first answer has shown.
+fn told(probe: &mut Probe, base: &mut Base, advice: &mut Advice) {
+    let method = base.question.method;
+    let Seen::Head(head, _) = base.answer.seen() else {
+        return;
+    };
+    let first = base.answer.first.unwrap_or_default();
+    probe.say(
+        "answer",
+        &format!(
+            "{} to {method}, after {} ms",
+            head.status(),
+            first.as_millis()
+        ),
+    );
+    probe.say("status", &form(&head));
+    let whole = base.answer.is_complete();
+    let end = match base.answer.end {
+        End::Closed => "it closes the connection",
+        End::Broken => {
+            "it breaks the connection off after its answer, which may lose the end of it"
+        }
+        End::Enough => "not seen, for the answer is long",
+        _ if whole => {
+            "it keeps the connection open, which does no harm: the answer's length is known"
+        }
+        _ if head.length() == Length::UntilClose => {
+            "it neither closes nor gives a length: each answer lasts until --read-timeout, and is then cut"
+        }
+        _ => "the answer stops before the length that it announces",
+    };
+    probe.say("end", end);
+    if head.size() > 4096 {
+        let size = head.size().next_power_of_two();
+        advice.flags.push(format!("--buffer-size {}k", size >> 10));
+    }
+    base.question.until = if whole || matches!(base.answer.end, End::Closed) {
+        Until::Complete
+    } else {
+        Until::Head
+    };
+    if !probe.plan.patient {
+        let usual = (first * 10).max(Duration::from_secs(1));
+        probe.patience = probe.patience.min(usual);
+    }
+}
+
+/// The outcome of a question, where it is another than that of the base.
+fn changed(probe: &mut Probe, base: &Base, question: Question) -> Result<Option<Outcome>, Over> {
+    match probe.ask(question)?.outcome() {
+        Outcome::Unconnected => Err(Over),
+        outcome => Ok((outcome != base.outcome).then_some(outcome)),
+    }
+}
+
+fn methods(probe: &mut Probe, base: &Base, advice: &mut Advice) -> Result<(), Over> {
+    let until = base.question.until;
+    let empty = Question {
+        body: b"",
+        ..CALLING
+    };
+    let mut outcomes = [base.outcome; 3];
+    for (outcome, (about, question)) in outcomes.iter_mut().zip([
+        ("GET", GET),
+        ("POST without a body", empty),
+        ("POST with a body", CALLING),
+    ]) {
+        let question = Question { until, ..question };
+        *outcome = changed(probe, base, question)?.unwrap_or(base.outcome);
+        probe.say(about, &outcome.to_string());
+    }
+    let calls = base
+        .answer
+        .bytes
+        .windows(16)
+        .any(|piece| piece == b"<methodResponse>");
+    if calls && outcomes[0].status().is_none() {
+        advice
+            .hints
+            .push("It seems to be rTorrent, for which there is --preset rtorrent.");
+    }
+    Ok(())
+}
+
+/// The largest block of parameters.
+fn block(probe: &mut Probe, base: &Base, advice: &mut Advice) -> Result<(), Over> {
+    let own = probe.encode(base.question).map_or(0, |(_, block)| block);
+    let mut limit = Limit {
+        good: own,
+        bad: BLOCK_MAX + 1,
+    };
+    let mut next = Some(BLOCK_MAX);
+    let mut how = base.outcome;
+    let mut result = Ok(());
+    while let Some(size) = next {
+        let question = Question {
+            cookie: size.saturating_sub(own + COOKIE),
+            ..base.question
+        };
+        match changed(probe, base, question) {
+            Ok(change) => {
+                limit.told(size, change.is_none());
+                how = change.unwrap_or(how);
+            }
+            Err(over) => {
+                result = Err(over);
+                break;
+            }
+        }
+        next = limit.next(own + COOKIE + 1);
+    }
+    if limit.good >= BLOCK_MAX {
+        probe.say(
+            "parameters",
+            &format!("{BLOCK_MAX} bytes and more (these requests: {own})"),
+        );
+    } else {
+        let Limit { good, bad } = limit;
+        let rest = if result.is_err() {
+            ", or a little more"
+        } else {
+            ""
+        };
+        probe.say(
+            "parameters",
+            &format!("at most {good} bytes{rest} (these requests: {own}); with {bad} it {how}"),
+        );
+        advice.flags.push(format!("--params-max '{good} trim'"));
+        if good == 4096 {
+            advice.hints.push("It seems to be uWSGI, for which there is --preset uwsgi; its --buffer-size raises the limit.");
+        }
+    }
+    result
+}
+
+/// Which parameters it can not do without.
+fn parameters(probe: &mut Probe, base: &Base) -> Result<(), Over> {
+    let names = probe.names();
+    let all: Vec<usize> = (0..names.len()).collect();
+    let mut found = Vec::new();
+    let result = needed(
+        &all,
+        &mut |without| {
+            let question = Question {
+                without,
+                ..base.question
+            };
+            changed(probe, base, question)
+        },
+        &mut found,
+    );
+    let listed: Vec<String> = found.iter().map(|one| need(&names, one)).collect();
+    let text = match (listed.is_empty(), result.is_err()) {
+        (true, false) => "none of those that scgate sends".to_owned(),
+        (true, true) => return result,
+        (false, false) => listed.join("; "),
+        (false, true) => listed.join("; ") + "; and perhaps others",
+    };
+    probe.say("needed", &text);
+    result
+}
+
+/// One thing that is needed, and what happens without.
+fn need(names: &[&str], (set, outcome): &Needed<Outcome>) -> String {
+    let set: Vec<&str> = set
+        .iter()
+        .filter_map(|index| names.get(*index).copied())
+        .collect();
+    format!("{} (without it {outcome})", set.join(" or "))
+}
+
+/// What becomes of a large body: taken, refused and heard, or lost.
+fn body(probe: &mut Probe) -> Result<(), Over> {
+    let body = vec![b' '; BODY];
+    let answer = probe.ask(Question {
+        body: &body,
+        ..CALLING
+    })?;
+    let text = match (answer.outcome(), answer.sent) {
+        (Outcome::Unconnected, _) => return Err(Over),
+        (Outcome::Status(status), true) => format!("answers {status}"),
+        (Outcome::Status(status), false) => {
+            format!("answers {status} before it has read all of it, and is heard")
+        }
+        (outcome, _) => format!(
+            "{outcome}, so that clients get 502 without a reason; --client-max-body-size says what is let through"
+        ),
+    };
+    probe.say("POST of 1 MiB", &text);
+    Ok(())
+}
+
+/// Whether it answers while another connection to it is idle.
+fn beside(probe: &mut Probe, base: &Base) -> Result<(), Over> {
+    let request = probe
+        .encode(base.question)
+        .map(|(bytes, _)| bytes)
+        .unwrap_or_default();
+    let (Ok(idle), Ok(second)) = (probe.connect(), probe.connect()) else {
+        return Err(Over);
+    };
+    let until = base.question.until;
+    let answer = probe.talk(&second, &request, until, probe.patience.min(BESIDE))?;
+    drop(idle);
+    let text = match answer.outcome() {
+        Outcome::Silent => match probe.talk(&second, b"", until, probe.patience)?.outcome() {
+            Outcome::Status(_) => "no, the second connection waits for the first",
+            _ => "no, and the second is not answered when the first has gone",
+        },
+        Outcome::Status(_) => "yes, a second connection is answered while the first is idle",
+        _ => "no, the second connection is refused",
+    };
+    probe.say("two at once", text);
+    Ok(())
+}
