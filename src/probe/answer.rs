@@ -157,16 +157,44 @@ pub fn form(head: &Head) -> String {
     format!("{status}; lines end with {ends}; {length}")
 }
 
-/// A protocol that is not SCGI, by its answer to what only it understands.
-pub fn protocol(bytes: &[u8]) -> Option<&'static str> {
-    match bytes {
-        [b'H', b'T', b'T', b'P', b'/', ..] => Some("HTTP"),
-        // FCGI_GET_VALUES_RESULT or FCGI_UNKNOWN_TYPE.
-        [1, 10 | 11, ..] => Some("FastCGI"),
-        // The pong of uwsgi.
-        [100, ..] => Some("uwsgi"),
-        _ => None,
+/// Whether these bytes answer the greeting of a protocol.
+pub fn speaks(protocol: &str, bytes: &[u8]) -> bool {
+    match protocol {
+        // FCGI_GET_VALUES_RESULT, FCGI_UNKNOWN_TYPE.
+        "FastCGI" => matches!(bytes, [1, 10 | 11, ..]),
+        _ => bytes.starts_with(b"HTTP/"),
     }
+}
+
+/// A request for `uri` in the protocol of uWSGI, whose answers are those of HTTP.
+pub fn uwsgi(uri: &str) -> Vec<u8> {
+    let mut block = Vec::new();
+    for text in [
+        "REQUEST_METHOD",
+        "GET",
+        "REQUEST_URI",
+        uri,
+        "PATH_INFO",
+        uri.split('?').next().unwrap_or(uri),
+        "QUERY_STRING",
+        "",
+        "SERVER_NAME",
+        "localhost",
+        "SERVER_PORT",
+        "80",
+        "SERVER_PROTOCOL",
+        "HTTP/1.1",
+    ] {
+        block.extend_from_slice(&short(text.len()));
+        block.extend_from_slice(text.as_bytes());
+    }
+    let size = short(block.len());
+    [&[0], &size[..], &[0], &block].concat()
+}
+
+/// Two bytes, the lower first. What is longer than they can say is refused by uWSGI, which is no harm.
+fn short(length: usize) -> [u8; 2] {
+    u16::try_from(length).unwrap_or(u16::MAX).to_le_bytes()
 }
 
 /// The start of foreign bytes on one line, in quotes.

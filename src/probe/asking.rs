@@ -18,9 +18,11 @@ use crate::upstream::{Connection, connect};
 pub const CALL: &[u8] =
     b"<?xml version=\"1.0\"?><methodCall><methodName>system.client_version</methodName><params/></methodCall>";
 
-/// No more is to be asked: the time or their number is used up.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Over;
+/// No more is to be asked, and why.
+pub struct Over(pub &'static str);
+
+const LATE: Over = Over("the time is over; --read-timeout gives more");
+pub const GONE: Over = Over("the application takes no more connections: it has ended, or hangs");
 
 /// A request, as far as it differs from others.
 #[derive(Clone, Copy)]
@@ -116,7 +118,9 @@ impl<'a> Probe<'a> {
     /// # Errors
     /// It is too late, or enough has been asked.
     pub fn ask(&mut self, question: Question) -> Result<Answer, Over> {
-        let (bytes, _) = self.encode(question).ok_or(Over)?;
+        let (bytes, _) = self
+            .encode(question)
+            .ok_or(Over("the request can not be made"))?;
         self.send(&bytes, question.until, self.patience)
     }
 
@@ -125,7 +129,10 @@ impl<'a> Probe<'a> {
     /// # Errors
     /// As [`Probe::ask`].
     pub fn send(&mut self, bytes: &[u8], until: Until, patience: Duration) -> Result<Answer, Over> {
-        self.left = self.left.checked_sub(1).ok_or(Over)?;
+        self.left = self
+            .left
+            .checked_sub(1)
+            .ok_or(Over("enough has been asked"))?;
         match self.connect() {
             Ok(connection) => self.talk(&connection, bytes, until, patience),
             Err(fault) => self.in_time(Answer::unconnected(fault)),
@@ -160,7 +167,7 @@ impl<'a> Probe<'a> {
     /// What did not come by the deadline says nothing.
     fn in_time(&self, answer: Answer) -> Result<Answer, Over> {
         match answer.outcome() {
-            Outcome::Silent | Outcome::Unconnected if Instant::now() >= self.deadline => Err(Over),
+            Outcome::Silent | Outcome::Unconnected if Instant::now() >= self.deadline => Err(LATE),
             _ => Ok(answer),
         }
     }

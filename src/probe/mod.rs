@@ -64,7 +64,8 @@ impl Plan {
     }
 }
 
-/// A request for `uri`, with a cookie of this many bytes.
+/// A request for `uri`; with a cookie of this many bytes, and then also with as many fields as browsers send, since some
+/// applications count more than bytes.
 ///
 /// # Errors
 /// `uri` is not what a client may ask for.
@@ -77,6 +78,9 @@ pub fn request(method: &str, uri: &str, body: bool, cookie: usize) -> Result<Req
         head += "Content-Type: text/xml\r\nContent-Length: 1\r\n";
     }
     if cookie > 0 {
+        for letter in 'a'..='p' {
+            head.extend(["X-", letter.encode_utf8(&mut [0; 4]), ": 1\r\n"]);
+        }
         head += "Cookie: ";
         head.extend(std::iter::repeat_n('x', cookie));
         head += "\r\n";

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::answer::{Answer, End, Outcome, Seen, excerpt, form, protocol};
-use super::asking::{CALLING, GET, Over, Probe, Question};
+use super::answer::{Answer, End, Outcome, Seen, excerpt, form, speaks, uwsgi};
+use super::asking::{CALLING, GET, GONE, Over, Probe, Question};
 use super::search::{Limit, Needed, needed};
 use super::talk::Until;
 use super::trouble;
@@ -12,8 +12,6 @@ use crate::scgi::response::Length;
 
 /// The largest block of parameters that is tried.
 const BLOCK_MAX: usize = 128 << 10;
-/// What a cookie takes besides its bytes: its name and two NULs.
-const COOKIE: usize = "HTTP_COOKIE\0\0".len();
 /// The body that is refused, read or lost.
 const BODY: usize = 1 << 20;
 /// How long an application may take to close after a whole answer.
@@ -34,7 +32,14 @@ struct Base {
 #[derive(Default)]
 struct Advice {
     flags: Vec<String>,
-    hints: Vec<&'static str>,
+    hints: Vec<String>,
+}
+
+impl Advice {
+    fn hint(&mut self, program: &str, preset: &str) {
+        let hint = format!("It seems to be {program}, for which there is --preset {preset}.");
+        self.hints.push(hint);
+    }
 }
 
 /// Asks everything. Says whether there was an answer.
@@ -45,15 +50,15 @@ pub fn ask(probe: &mut Probe, addresses: Vec<Address>) -> bool {
     let mut advice = Advice::default();
     advice.flags.push(pass);
     advice.flags.extend(probe.plan.others.iter().cloned());
-    if describe(probe, base, &mut advice).is_err() {
-        probe.line("Here it ended: time or questions were used up, or the application takes no more. --read-timeout gives more time.");
+    if let Err(Over(why)) = describe(probe, base, &mut advice) {
+        probe.say("here it ended", why);
     }
     probe.line("");
     probe.line("What follows from it:");
     let flags = advice.flags.join(" ");
     probe.line(&format!("  scgate --listen 127.0.0.1:8080 {flags}"));
     for hint in advice.hints {
-        probe.line(hint);
+        probe.line(&hint);
     }
     true
 }
@@ -69,7 +74,10 @@ fn find(probe: &mut Probe, addresses: Vec<Address>) -> Option<(Base, String)> {
         }
         let first = closing(probe, GET);
         match probe.ask(first) {
-            Err(Over) => break,
+            Err(Over(why)) => {
+                probe.say("no answer", why);
+                break;
+            }
             Ok(Answer {
                 end: End::Unconnected(fault),
                 ..
@@ -106,33 +114,44 @@ fn closing(probe: &Probe, question: Question<'static>) -> Question<'static> {
 /// What GET was answered, or else POST. Says why neither is an answer of an SCGI application.
 fn heard(probe: &mut Probe, question: Question<'static>, answer: Answer) -> Option<Base> {
     let first = Base::new(question, answer);
-    if first.outcome.status().is_some() {
-        return genuine(probe, first);
+    let protocol = match first.outcome {
+        Outcome::Status(_) => return genuine(probe, first),
+        // Another protocol may wait for its end of line; that is soon found out.
+        Outcome::Silent | Outcome::Bad(_) => foreign(probe),
+        _ => None,
+    };
+    if protocol.is_some() {
+        return unheard(probe, &first, protocol);
     }
     let question = closing(probe, CALLING);
-    match probe
+    let second = probe
         .ask(question)
-        .map(|answer| Base::new(question, answer))
-    {
+        .map(|answer| Base::new(question, answer));
+    match second {
         Ok(second) if second.outcome.status().is_some() => genuine(probe, second),
-        Ok(second) if matches!(second.outcome, Outcome::Bad(_)) => unheard(probe, &second),
-        _ => unheard(probe, &first),
+        Ok(second) if matches!(second.outcome, Outcome::Bad(_)) => unheard(probe, &second, None),
+        _ => {
+            let protocol = foreign(probe);
+            unheard(probe, &first, protocol)
+        }
     }
 }
 
 /// A server for HTTP answers a block of parameters with an error, which looks like the answer of an application.
 fn genuine(probe: &mut Probe, base: Base) -> Option<Base> {
-    let suspect = base.answer.bytes.starts_with(b"HTTP/");
-    match suspect && base.outcome.status() >= Some(400) && foreign(probe) == Some("HTTP") {
-        true => unheard(probe, &base),
-        false => Some(base),
+    if base.answer.bytes.starts_with(b"HTTP/") && base.outcome.status() >= Some(400) {
+        let protocol = foreign(probe).filter(|protocol| *protocol == "HTTP");
+        if protocol.is_some() {
+            return unheard(probe, &base, protocol);
+        }
     }
+    Some(base)
 }
 
 /// Says why there was no answer.
-fn unheard(probe: &mut Probe, base: &Base) -> Option<Base> {
+fn unheard(probe: &mut Probe, base: &Base, protocol: Option<&str>) -> Option<Base> {
     let within = probe.patience.as_secs_f32();
-    let why = match (foreign(probe), base.outcome) {
+    let why = match (protocol, base.outcome) {
         (Some(protocol), _) => format!(
             "it speaks {protocol}, not SCGI: have it listen for SCGI, on a socket of its own, and give that one"
         ),
@@ -154,14 +173,17 @@ fn unheard(probe: &mut Probe, base: &Base) -> Option<Base> {
     None
 }
 
-/// The protocol that it speaks, if it answers to one of those that SCGI is mistaken for.
+/// The protocol that it speaks, if it is one of those that SCGI is mistaken for: it answers what only that one understands.
 fn foreign(probe: &mut Probe) -> Option<&'static str> {
-    let http = format!("GET {} HTTP/1.0\r\nHost: localhost\r\n\r\n", probe.plan.uri);
-    // FCGI_GET_VALUES without names; the ping of uwsgi.
-    let greetings: [&[u8]; 3] = [http.as_bytes(), &[1, 9, 0, 0, 0, 0, 0, 0], &[100, 0, 0, 0]];
-    greetings.iter().find_map(|greeting| {
-        let answer = probe.send(greeting, Until::Begun, FOREIGN).ok()?;
-        protocol(&answer.bytes)
+    let uri = &probe.plan.uri;
+    let http = format!("GET {uri} HTTP/1.0\r\nHost: localhost\r\n\r\n").into_bytes();
+    let uwsgi = uwsgi(uri);
+    // FCGI_GET_VALUES without names.
+    let fastcgi = vec![1, 9, 0, 0, 0, 0, 0, 0];
+    let greetings = [("HTTP", http), ("FastCGI", fastcgi), ("uwsgi", uwsgi)];
+    greetings.into_iter().find_map(|(name, greeting)| {
+        let answer = probe.send(&greeting, Until::Begun, FOREIGN).ok()?;
+        speaks(name, &answer.bytes).then_some(name)
     })
 }
 
@@ -247,7 +269,7 @@ fn told(probe: &mut Probe, base: &mut Base, advice: &mut Advice) {
 /// The outcome of a question, where it is another than that of the base.
 fn changed(probe: &mut Probe, base: &Base, question: Question) -> Result<Option<Outcome>, Over> {
     match probe.ask(question)?.outcome() {
-        Outcome::Unconnected => Err(Over),
+        Outcome::Unconnected => Err(GONE),
         outcome => Ok((outcome != base.outcome).then_some(outcome)),
     }
 }
@@ -268,22 +290,32 @@ fn methods(probe: &mut Probe, base: &Base, advice: &mut Advice) -> Result<(), Ov
         *outcome = changed(probe, base, question)?.unwrap_or(base.outcome);
         probe.say(about, &outcome.to_string());
     }
-    let calls = base
-        .answer
-        .bytes
-        .windows(16)
-        .any(|piece| piece == b"<methodResponse>");
-    if calls && outcomes[0].status().is_none() {
-        advice
-            .hints
-            .push("It seems to be rTorrent, for which there is --preset rtorrent.");
+    let answer = &base.answer.bytes;
+    let has = |text: &[u8]| answer.windows(text.len()).any(|piece| piece == text);
+    if has(b"<methodResponse>") && outcomes[0].status().is_none() {
+        advice.hint("rTorrent", "rtorrent");
+    }
+    let moved = base.outcome == Outcome::Status(302) && has(b"<p>Redirect to Location: ");
+    if moved || has(b"by Fossil") {
+        advice.hint("Fossil", "fossil");
+    }
+    if base.outcome.status() >= Some(400) {
+        let hint = "The answer was an error: ask again for a page that is there, as in --probe 'ADDRESS /page'.";
+        advice.hints.push(hint.to_owned());
     }
     Ok(())
 }
 
 /// The largest block of parameters.
 fn block(probe: &mut Probe, base: &Base, advice: &mut Advice) -> Result<(), Over> {
-    let own = probe.encode(base.question).map_or(0, |(_, block)| block);
+    let cookie = |cookie| Question {
+        cookie,
+        ..base.question
+    };
+    let size = |probe: &Probe, question| probe.encode(question).map_or(0, |(_, block)| block);
+    let own = size(probe, base.question);
+    // With a cookie of one byte.
+    let least = size(probe, cookie(1));
     let mut limit = Limit {
         good: own,
         bad: BLOCK_MAX + 1,
@@ -292,11 +324,7 @@ fn block(probe: &mut Probe, base: &Base, advice: &mut Advice) -> Result<(), Over
     let mut how = base.outcome;
     let mut result = Ok(());
     while let Some(size) = next {
-        let question = Question {
-            cookie: size.saturating_sub(own + COOKIE),
-            ..base.question
-        };
-        match changed(probe, base, question) {
+        match changed(probe, base, cookie((size + 1).saturating_sub(least))) {
             Ok(change) => {
                 limit.told(size, change.is_none());
                 how = change.unwrap_or(how);
@@ -306,30 +334,42 @@ fn block(probe: &mut Probe, base: &Base, advice: &mut Advice) -> Result<(), Over
                 break;
             }
         }
-        next = limit.next(own + COOKIE + 1);
+        next = limit.next(least);
     }
-    if limit.good >= BLOCK_MAX {
-        probe.say(
-            "parameters",
-            &format!("{BLOCK_MAX} bytes and more (these requests: {own})"),
-        );
-    } else {
-        let Limit { good, bad } = limit;
-        let rest = if result.is_err() {
-            ", or a little more"
-        } else {
-            ""
-        };
-        probe.say(
-            "parameters",
-            &format!("at most {good} bytes{rest} (these requests: {own}); with {bad} it {how}"),
-        );
-        advice.flags.push(format!("--params-max '{good} trim'"));
-        if good == 4096 {
-            advice.hints.push("It seems to be uWSGI, for which there is --preset uwsgi; its --buffer-size raises the limit.");
-        }
+    let Limit { good, bad } = limit;
+    if bad > BLOCK_MAX && result.is_err() {
+        return result;
+    }
+    let text = match bad - good {
+        _ if bad > BLOCK_MAX => format!("{good} bytes and more"),
+        1 => format!("at most {good} bytes; with one more it {how}"),
+        _ => format!("at least {good} bytes, but not {bad}, with which it {how}"),
+    };
+    probe.say("parameters", &format!("{text} (these requests: {own})"));
+    if bad <= BLOCK_MAX {
+        let question = cookie((good + 1).saturating_sub(least).max(1));
+        let request = probe.encode(question).unwrap_or_default().0;
+        advise_of_block(advice, good, parameters_in(&request));
     }
     result
+}
+
+/// What follows from a limit: that of blocks with so many parameters.
+fn advise_of_block(advice: &mut Advice, limit: usize, parameters: usize) {
+    advice.flags.push(format!("--params-max '{limit} trim'"));
+    // uWSGI has two lengths of two bytes where SCGI has two NULs, and takes less than its limit.
+    let counted = limit + 2 * parameters + 1;
+    if counted.is_multiple_of(1024) {
+        advice.hint("uWSGI", "uwsgi");
+        advice.hints.push(format!(
+            "Its --buffer-size is {counted} then, of which each parameter takes two bytes that SCGI does not count; a larger one helps."
+        ));
+    }
+}
+
+/// Names with values in a request without NULs in its body.
+fn parameters_in(request: &[u8]) -> usize {
+    request.iter().filter(|byte| **byte == 0).count() / 2
 }
 
 /// Which parameters it can not do without.
@@ -348,24 +388,34 @@ fn parameters(probe: &mut Probe, base: &Base) -> Result<(), Over> {
         },
         &mut found,
     );
-    let listed: Vec<String> = found.iter().map(|one| need(&names, one)).collect();
-    let text = match (listed.is_empty(), result.is_err()) {
-        (true, false) => "none of those that scgate sends".to_owned(),
-        (true, true) => return result,
-        (false, false) => listed.join("; "),
-        (false, true) => listed.join("; ") + "; and perhaps others",
+    let text = match (found.is_empty(), &result) {
+        (true, Ok(())) => "none of those that scgate sends".to_owned(),
+        (true, Err(_)) => return result,
+        (false, Ok(())) => list(&names, &found),
+        (false, Err(_)) => list(&names, &found) + "; perhaps others",
     };
     probe.say("needed", &text);
     result
 }
 
-/// One thing that is needed, and what happens without.
-fn need(names: &[&str], (set, outcome): &Needed<Outcome>) -> String {
-    let set: Vec<&str> = set
-        .iter()
-        .filter_map(|index| names.get(*index).copied())
-        .collect();
-    format!("{} (without it {outcome})", set.join(" or "))
+/// `A, B (else it …); one of C, D (else it …)`: what has the same effect stands together.
+fn list(names: &[&str], found: &[Needed<Outcome>]) -> String {
+    let named = |set: &[usize]| {
+        let set = set.iter().filter_map(|index| names.get(*index).copied());
+        set.collect::<Vec<&str>>().join(", ")
+    };
+    let mut parts = Vec::new();
+    for (at, (set, outcome)) in found.iter().enumerate() {
+        let same = |other: &&Needed<Outcome>| other.0.len() == 1 && other.1 == *outcome;
+        if set.len() > 1 {
+            parts.push(format!("one of {} (else it {outcome})", named(set)));
+        } else if !found.iter().take(at).any(|other| same(&other)) {
+            let singles = found.iter().filter(same).flat_map(|(set, _)| set.clone());
+            let singles: Vec<usize> = singles.collect();
+            parts.push(format!("{} (else it {outcome})", named(&singles)));
+        }
+    }
+    parts.join("; ")
 }
 
 /// What becomes of a large body: taken, refused and heard, or lost.
@@ -376,7 +426,7 @@ fn body(probe: &mut Probe) -> Result<(), Over> {
         ..CALLING
     })?;
     let text = match (answer.outcome(), answer.sent) {
-        (Outcome::Unconnected, _) => return Err(Over),
+        (Outcome::Unconnected, _) => return Err(GONE),
         (Outcome::Status(status), true) => format!("answers {status}"),
         (Outcome::Status(status), false) => {
             format!("answers {status} before it has read all of it, and is heard")
@@ -396,7 +446,7 @@ fn beside(probe: &mut Probe, base: &Base) -> Result<(), Over> {
         .map(|(bytes, _)| bytes)
         .unwrap_or_default();
     let (Ok(idle), Ok(second)) = (probe.connect(), probe.connect()) else {
-        return Err(Over);
+        return Err(GONE);
     };
     let until = base.question.until;
     let answer = probe.talk(&second, &request, until, probe.patience.min(BESIDE))?;

@@ -47,6 +47,21 @@ pub fn needed<T, E>(
             return Ok(());
         }
     }
-    found.push((set.to_vec(), effect));
+    found.push((least(set, without)?, effect));
     Ok(())
+}
+
+/// What of `set` can not be left out together, and no more than that: one of it must stay.
+fn least<T, E>(
+    set: &[usize],
+    without: &mut dyn FnMut(&[usize]) -> Result<Option<T>, E>,
+) -> Result<Vec<usize>, E> {
+    let mut kept = set.to_vec();
+    for one in set.iter().filter(|_| set.len() > 1) {
+        let others: Vec<usize> = kept.iter().copied().filter(|other| other != one).collect();
+        if without(&others)?.is_some() {
+            kept = others;
+        }
+    }
+    Ok(kept)
 }
