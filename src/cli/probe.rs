@@ -93,7 +93,7 @@ fn target(raw: &str) -> Result<Target, String> {
         _ => return Err("needs an address, and may have a URI after it".into()),
     };
     let to = destination(address)?;
-    let good = uri.starts_with('/') && probe::request("GET", uri, false, 0).is_ok();
+    let good = uri.starts_with('/') && probe::request("GET", uri, false, 0).is_some();
     match good {
         true => Ok((address.to_owned(), to, uri.to_owned())),
         false => Err(format!(

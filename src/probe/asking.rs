@@ -96,13 +96,16 @@ impl<'a> Probe<'a> {
         }
     }
 
-    /// A line that names what it is about. That nobody reads it is found out by whoever started us.
+    /// A line that names what it is about.
     pub fn say(&mut self, about: &str, text: &str) {
         self.line(&format!("{about}: {text}"));
     }
 
+    /// A line. Where nobody reads it, nothing more is asked.
     pub fn line(&mut self, text: &str) {
-        let _ = writeln!(self.out, "{text}");
+        if writeln!(self.out, "{text}").is_err() {
+            self.left = 0;
+        }
     }
 
     /// The names of the parameters that can be left out. The last is HTTP_HOST, which comes from the request.
@@ -176,7 +179,7 @@ impl<'a> Probe<'a> {
     pub fn encode(&self, question: Question) -> Option<(Vec<u8>, usize)> {
         let with_body = !question.body.is_empty();
         let uri = &self.plan.uri;
-        let request = request(question.method, uri, with_body, question.cookie).ok()?;
+        let request = request(question.method, uri, with_body, question.cookie)?;
         let length = question.body.len() as u64;
         let conn = ConnInfo {
             id: 1,

@@ -23,12 +23,12 @@ use std::time::Duration;
 
 use crate::config::address::{Address, Destination};
 use crate::config::{Config, Handler, Location, Scgi, Server};
-use crate::http::request::{Limits, Reject, Request};
+use crate::http::request::{Limits, Request};
 use crate::sys::{self, LookupError};
 use asking::Probe;
 
 /// Requests of one probe, whatever they find.
-const QUESTIONS_MAX: usize = 80;
+const QUESTIONS_MAX: usize = 99;
 
 /// How long the answers may take on top of one connection and one answer.
 const LIMIT: Duration = Duration::from_secs(7);
@@ -66,10 +66,8 @@ impl Plan {
 
 /// A request for `uri`; with a cookie of this many bytes, and then also with as many fields as browsers send, since some
 /// applications count more than bytes.
-///
-/// # Errors
-/// `uri` is not what a client may ask for.
-pub fn request(method: &str, uri: &str, body: bool, cookie: usize) -> Result<Request, Reject> {
+/// `None`: `uri` is not what a client may ask for.
+pub fn request(method: &str, uri: &str, body: bool, cookie: usize) -> Option<Request> {
     let mut head = format!(
         "{method} {uri} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: scgate/{}\r\n",
         env!("CARGO_PKG_VERSION")
@@ -90,7 +88,9 @@ pub fn request(method: &str, uri: &str, body: bool, cookie: usize) -> Result<Req
         max_size: 1 << 20,
         underscores: false,
     };
-    Request::parse(head.as_bytes(), &limits)
+    let request = Request::parse(head.as_bytes(), &limits).ok()?;
+    // One with a line end in it is more than a URI.
+    (request.target() == uri.as_bytes()).then_some(request)
 }
 
 /// Asks, and writes to `out` what it finds, line by line. Says whether an SCGI application has answered.

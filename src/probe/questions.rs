@@ -176,13 +176,18 @@ fn unheard(probe: &mut Probe, base: &Base, protocol: Option<&str>) -> Option<Bas
 /// The protocol that it speaks, if it is one of those that SCGI is mistaken for: it answers what only that one understands.
 fn foreign(probe: &mut Probe) -> Option<&'static str> {
     let uri = &probe.plan.uri;
+    let patience = if probe.plan.patient {
+        probe.patience
+    } else {
+        FOREIGN
+    };
     let http = format!("GET {uri} HTTP/1.0\r\nHost: localhost\r\n\r\n").into_bytes();
     let uwsgi = uwsgi(uri);
     // FCGI_GET_VALUES without names.
     let fastcgi = vec![1, 9, 0, 0, 0, 0, 0, 0];
     let greetings = [("HTTP", http), ("FastCGI", fastcgi), ("uwsgi", uwsgi)];
     greetings.into_iter().find_map(|(name, greeting)| {
-        let answer = probe.send(&greeting, Until::Begun, FOREIGN).ok()?;
+        let answer = probe.send(&greeting, Until::Begun, patience).ok()?;
         speaks(name, &answer.bytes).then_some(name)
     })
 }

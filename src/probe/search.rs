@@ -25,43 +25,58 @@ impl Limit {
 /// What can not be left out: one thing, or several of which one must stay. With what happens without.
 pub type Needed<T> = (Vec<usize>, T);
 
-/// Finds what of `set` is needed. `without` says what happens when these are left out: `None`, nothing. Costs one question
-/// where nothing is needed, else about twice the logarithm for each that is.
+/// Says what happens when these are left out: `None`, nothing.
+type Without<'a, T, E> = dyn FnMut(&[usize]) -> Result<Option<T>, E> + 'a;
+
+/// Finds what of `all` is needed. Costs one question where nothing is, else about twice the logarithm for each thing that
+/// is, and one for each of `all` where one of several is.
 ///
 /// # Errors
 /// Those of `without`, which end the search; what was found so far is in `found`.
 pub fn needed<T, E>(
-    set: &[usize],
-    without: &mut dyn FnMut(&[usize]) -> Result<Option<T>, E>,
+    all: &[usize],
+    without: &mut Without<T, E>,
     found: &mut Vec<Needed<T>>,
 ) -> Result<(), E> {
-    let Some(effect) = without(set)? else {
+    if without(all)?.is_none() {
         return Ok(());
-    };
-    if set.len() > 1 {
-        let before = found.len();
-        let (left, right) = set.split_at(set.len() / 2);
-        needed(left, without, found)?;
-        needed(right, without, found)?;
-        if found.len() > before {
-            return Ok(());
-        }
     }
-    found.push((least(set, without)?, effect));
+    let (left, right) = all.split_at(all.len() / 2);
+    singles(left, without, found)?;
+    singles(right, without, found)?;
+    // Each round finds one more, or ends it.
+    for _ in 0..all.len() {
+        // Enough, if what is known is: of several, one.
+        let kept = |one: &usize| found.iter().any(|(set, _)| set.first() == Some(one));
+        let mut rest: Vec<usize> = all.iter().copied().filter(|one| !kept(one)).collect();
+        let Some(mut effect) = without(&rest)? else {
+            break;
+        };
+        for one in rest.clone().iter().filter(|_| all.len() > 1) {
+            let fewer: Vec<usize> = rest.iter().copied().filter(|other| other != one).collect();
+            if let Some(other) = without(&fewer)? {
+                (rest, effect) = (fewer, other);
+            }
+        }
+        found.push((rest, effect));
+    }
     Ok(())
 }
 
-/// What of `set` can not be left out together, and no more than that: one of it must stay.
-fn least<T, E>(
+/// What is needed by itself, by halves.
+fn singles<T, E>(
     set: &[usize],
-    without: &mut dyn FnMut(&[usize]) -> Result<Option<T>, E>,
-) -> Result<Vec<usize>, E> {
-    let mut kept = set.to_vec();
-    for one in set.iter().filter(|_| set.len() > 1) {
-        let others: Vec<usize> = kept.iter().copied().filter(|other| other != one).collect();
-        if without(&others)?.is_some() {
-            kept = others;
+    without: &mut Without<T, E>,
+    found: &mut Vec<Needed<T>>,
+) -> Result<(), E> {
+    match (without(set)?, set.len()) {
+        (None, _) | (_, 0) => {}
+        (Some(effect), 1) => found.push((set.to_vec(), effect)),
+        (Some(_), len) => {
+            let (left, right) = set.split_at(len / 2);
+            singles(left, without, found)?;
+            singles(right, without, found)?;
         }
     }
-    Ok(kept)
+    Ok(())
 }

@@ -11,6 +11,7 @@ mod examples;
 mod groups;
 mod maps;
 mod print;
+mod probe;
 mod response;
 mod scopes;
 
