@@ -75,7 +75,7 @@ fn main() -> ExitCode {
             complain(&warnings);
             print(&text)
         }
-        Action::Probe(plan) => match probe::run(&plan, &mut io::stdout().lock()) {
+        Action::Probe(plan) => match probe::run(&plan, &mut write) {
             true => ExitCode::SUCCESS,
             false => ExitCode::from(FAILURE),
         },
@@ -103,6 +103,11 @@ fn print(text: &str) -> ExitCode {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => ExitCode::from(FAILURE),
         _ => ExitCode::SUCCESS,
     }
+}
+
+/// Writes a line to standard output; says whether it could be written.
+fn write(line: &str) -> bool {
+    io::stdout().lock().write_all(line.as_bytes()).is_ok()
 }
 
 /// Users and groups of the command line that do not exist.

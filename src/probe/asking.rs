@@ -1,11 +1,11 @@
 //! Requests with one thing changed, the time they may take, and the lines that are said.
 
-use std::io::Write;
+use std::fmt::Arguments;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::answer::{Answer, Outcome};
 use super::talk::{self, Until};
-use super::{Place, Plan, QUESTIONS_MAX, request};
+use super::{Out, Place, Plan, QUESTIONS_MAX, request};
 use crate::config::address::{Address, BindAddress};
 use crate::config::{BindTo, Location, Scgi, Server};
 use crate::error::{Fault, Gone};
@@ -66,7 +66,7 @@ pub struct Probe<'a> {
     pub patience: Duration,
     deadline: Instant,
     left: usize,
-    out: &'a mut dyn Write,
+    out: &'a mut Out,
 }
 
 impl<'a> Probe<'a> {
@@ -75,7 +75,7 @@ impl<'a> Probe<'a> {
         plan: &'a Plan,
         (server, location, scgi): Place<'a>,
         limit: Duration,
-        out: &'a mut dyn Write,
+        out: &'a mut Out,
     ) -> Probe<'a> {
         let bind = scgi.bind.as_ref().and_then(|bind| match bind.address {
             BindTo::Fixed(address) => Some((address, bind.transparent)),
@@ -97,13 +97,13 @@ impl<'a> Probe<'a> {
     }
 
     /// A line that names what it is about.
-    pub fn say(&mut self, about: &str, text: &str) {
-        self.line(&format!("{about}: {text}"));
+    pub fn say(&mut self, about: &str, text: Arguments) {
+        self.line(format_args!("{about}: {text}"));
     }
 
     /// A line. Where nobody reads it, nothing more is asked.
-    pub fn line(&mut self, text: &str) {
-        if writeln!(self.out, "{text}").is_err() {
+    pub fn line(&mut self, text: Arguments) {
+        if !(self.out)(&format!("{text}\n")) {
             self.left = 0;
         }
     }

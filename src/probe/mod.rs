@@ -18,7 +18,6 @@ mod trouble;
 #[cfg(test)]
 mod tests;
 
-use std::io::Write;
 use std::time::Duration;
 
 use crate::config::address::{Address, Destination};
@@ -93,22 +92,25 @@ pub fn request(method: &str, uri: &str, body: bool, cookie: usize) -> Option<Req
     (request.target() == uri.as_bytes()).then_some(request)
 }
 
-/// Asks, and writes to `out` what it finds, line by line. Says whether an SCGI application has answered.
-pub fn run(plan: &Plan, out: &mut dyn Write) -> bool {
+/// Takes a line with its end; says whether there is still somebody to read it.
+pub type Out = dyn FnMut(&str) -> bool;
+
+/// Asks, and gives `out` what it finds, line by line. Says whether an SCGI application has answered.
+pub fn run(plan: &Plan, out: &mut Out) -> bool {
     let Some(place) = plan.place() else {
         return false;
     };
     let limit = LIMIT + place.2.connect_timeout + place.2.read_timeout;
     let mut probe = Probe::new(plan, place, limit, out);
     let limit = limit.as_secs();
-    probe.line(&format!(
+    probe.line(format_args!(
         "Asking {} for {}, with small requests and for {limit} s at most.",
         plan.address, plan.uri
     ));
     match addresses(&plan.to) {
         Ok(addresses) => questions::ask(&mut probe, addresses),
         Err(why) => {
-            probe.say("no answer", &why);
+            probe.say("no answer", format_args!("{why}"));
             false
         }
     }

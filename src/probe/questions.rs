@@ -51,14 +51,14 @@ pub fn ask(probe: &mut Probe, addresses: Vec<Address>) -> bool {
     advice.flags.push(pass);
     advice.flags.extend(probe.plan.others.iter().cloned());
     if let Err(Over(why)) = describe(probe, base, &mut advice) {
-        probe.say("here it ended", why);
+        probe.say("here it ended", format_args!("{why}"));
     }
-    probe.line("");
-    probe.line("What follows from it:");
+    probe.line(format_args!(""));
+    probe.line(format_args!("What follows from it:"));
     let flags = advice.flags.join(" ");
-    probe.line(&format!("  scgate --listen 127.0.0.1:8080 {flags}"));
+    probe.line(format_args!("  scgate --listen 127.0.0.1:8080 {flags}"));
     for hint in advice.hints {
-        probe.line(&hint);
+        probe.line(format_args!("{hint}"));
     }
     true
 }
@@ -70,19 +70,20 @@ fn find(probe: &mut Probe, addresses: Vec<Address>) -> Option<(Base, String)> {
     for address in addresses {
         probe.address = Some(address.clone());
         if several {
-            probe.say("address", &address.to_string());
+            probe.say("address", format_args!("{address}"));
         }
         let first = closing(probe, GET);
         match probe.ask(first) {
             Err(Over(why)) => {
-                probe.say("no answer", why);
+                probe.say("no answer", format_args!("{why}"));
                 break;
             }
             Ok(Answer {
                 end: End::Unconnected(fault),
                 ..
             }) => {
-                probe.say("no connection", &trouble::words(&fault, &address));
+                let why = trouble::words(&fault, &address);
+                probe.say("no connection", format_args!("{why}"));
                 // A name stands for all its addresses, and this one would be tried too.
                 pass.clear();
             }
@@ -150,7 +151,7 @@ fn genuine(probe: &mut Probe, base: Base) -> Option<Base> {
 
 /// Says why there was no answer.
 fn unheard(probe: &mut Probe, base: &Base, protocol: Option<&str>) -> Option<Base> {
-    let within = probe.patience.as_secs_f32();
+    let within = probe.patience.as_millis() as u64;
     let why = match (protocol, base.outcome) {
         (Some(protocol), _) => format!(
             "it speaks {protocol}, not SCGI: have it listen for SCGI, on a socket of its own, and give that one"
@@ -160,7 +161,7 @@ fn unheard(probe: &mut Probe, base: &Base, protocol: Option<&str>) -> Option<Bas
             excerpt(&base.answer.bytes)
         ),
         (_, Outcome::Silent) => format!(
-            "it takes the connection and does not answer within {within} s: it hangs, is busy with another connection, or \
+            "it takes the connection and does not answer within {within} ms: it hangs, is busy with another connection, or \
              waits for something other than SCGI; --read-timeout waits longer"
         ),
         (_, outcome) => format!(
@@ -169,7 +170,7 @@ fn unheard(probe: &mut Probe, base: &Base, protocol: Option<&str>) -> Option<Bas
             probe.encode(base.question).map_or(0, |(_, block)| block)
         ),
     };
-    probe.say("no answer", &why);
+    probe.say("no answer", format_args!("{why}"));
     None
 }
 
@@ -217,7 +218,7 @@ fn describe(probe: &mut Probe, mut base: Base, advice: &mut Advice) -> Result<()
             format!("must come first, as scgate sends it; elsewhere the application {outcome}")
         }
     };
-    probe.say("CONTENT_LENGTH", &order);
+    probe.say("CONTENT_LENGTH", format_args!("{order}"));
     block(probe, &base, advice)?;
     parameters(probe, &base)?;
     body(probe)?;
@@ -233,13 +234,14 @@ fn told(probe: &mut Probe, base: &mut Base, advice: &mut Advice) {
     let first = base.answer.first.unwrap_or_default();
     probe.say(
         "answer",
-        &format!(
+        format_args!(
             "{} to {method}, after {} ms",
             head.status(),
-            first.as_millis()
+            first.as_millis() as u64
         ),
     );
-    probe.say("status", &form(&head));
+    let form = form(&head);
+    probe.say("status", format_args!("{form}"));
     let whole = base.answer.is_complete();
     let end = match base.answer.end {
         End::Closed => "it closes the connection",
@@ -255,7 +257,7 @@ fn told(probe: &mut Probe, base: &mut Base, advice: &mut Advice) {
         }
         _ => "the answer stops before the length that it announces",
     };
-    probe.say("end", end);
+    probe.say("end", format_args!("{end}"));
     if head.size() > 4096 {
         let size = head.size().next_power_of_two();
         advice.flags.push(format!("--buffer-size {}k", size >> 10));
@@ -293,7 +295,7 @@ fn methods(probe: &mut Probe, base: &Base, advice: &mut Advice) -> Result<(), Ov
     ]) {
         let question = Question { until, ..question };
         *outcome = changed(probe, base, question)?.unwrap_or(base.outcome);
-        probe.say(about, &outcome.to_string());
+        probe.say(about, format_args!("{outcome}"));
     }
     let answer = &base.answer.bytes;
     let has = |text: &[u8]| answer.windows(text.len()).any(|piece| piece == text);
@@ -350,7 +352,7 @@ fn block(probe: &mut Probe, base: &Base, advice: &mut Advice) -> Result<(), Over
         1 => format!("at most {good} bytes; with one more it {how}"),
         _ => format!("at least {good} bytes, but not {bad}, with which it {how}"),
     };
-    probe.say("parameters", &format!("{text} (these requests: {own})"));
+    probe.say("parameters", format_args!("{text} (these requests: {own})"));
     if bad <= BLOCK_MAX {
         let question = cookie((good + 1).saturating_sub(least).max(1));
         let request = probe.encode(question).unwrap_or_default().0;
@@ -399,7 +401,7 @@ fn parameters(probe: &mut Probe, base: &Base) -> Result<(), Over> {
         (false, Ok(())) => list(&names, &found),
         (false, Err(_)) => list(&names, &found) + "; perhaps others",
     };
-    probe.say("needed", &text);
+    probe.say("needed", format_args!("{text}"));
     result
 }
 
@@ -440,7 +442,7 @@ fn body(probe: &mut Probe) -> Result<(), Over> {
             "{outcome}, so that clients get 502 without a reason; --client-max-body-size says what is let through"
         ),
     };
-    probe.say("POST of 1 MiB", &text);
+    probe.say("POST of 1 MiB", format_args!("{text}"));
     Ok(())
 }
 
@@ -464,6 +466,6 @@ fn beside(probe: &mut Probe, base: &Base) -> Result<(), Over> {
         Outcome::Status(_) => "yes, a second connection is answered while the first is idle",
         _ => "no, the second connection is refused",
     };
-    probe.say("two at once", text);
+    probe.say("two at once", format_args!("{text}"));
     Ok(())
 }

@@ -130,5 +130,6 @@ fn named(file: &str, id: u32) -> String {
         .lines()
         .find(|line| line.split(':').nth(2) == Some(&*id));
     let name = line.and_then(|line| line.split(':').next());
-    name.map_or(id.clone(), |name| name.escape_debug().to_string())
+    let plain = |name: &&str| name.bytes().all(|b| b.is_ascii_graphic());
+    name.filter(plain).map_or(id.clone(), str::to_owned)
 }

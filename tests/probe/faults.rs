@@ -187,7 +187,7 @@ fn silence_is_told() {
     let said = probe_within("100ms", &app.addr(), &[]);
     let why = said.refused("no answer");
     assert!(
-        why.contains("does not answer within 0.1 s") && why.contains("--read-timeout"),
+        why.contains("does not answer within 100 ms") && why.contains("--read-timeout"),
         "{why}"
     );
 }
