@@ -82,8 +82,9 @@ fn find(probe: &mut Probe, addresses: Vec<Address>) -> Option<(Base, String)> {
                 end: End::Unconnected(fault),
                 ..
             }) => {
-                let why = trouble::words(&fault, &address);
-                probe.say("no connection", format_args!("{why}"));
+                trouble::tell(&fault, &address, &mut |text| {
+                    probe.say("no connection", text)
+                });
                 // A name stands for all its addresses, and this one would be tried too.
                 pass.clear();
             }
