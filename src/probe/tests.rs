@@ -246,14 +246,7 @@ fn foreign_bytes_are_shown_on_one_line() {
 fn a_request_is_one_that_a_client_may_send() {
     assert!(request("GET", "/a?b=c", false, 0).is_some());
     assert!(request("POST", "/", true, 1 << 17).is_some());
-    for bad in [
-        "",
-        "a",
-        "/a b",
-        "/a HTTP/1.1\r\nX: y",
-        "/../a",
-        "/%00",
-    ] {
+    for bad in ["", "a", "/a b", "/a HTTP/1.1\r\nX: y", "/../a", "/%00"] {
         assert!(request("GET", bad, false, 0).is_none(), "{bad}");
     }
     assert!(asking::CALL.starts_with(b"<?xml"));
