@@ -14,6 +14,7 @@ mod error;
 mod front;
 mod http;
 mod ops;
+mod probe;
 mod respond;
 mod scgi;
 mod sink;
@@ -79,6 +80,10 @@ fn main() -> ExitCode {
             complain(Level::Warn, &warnings);
             print(&text)
         }
+        Action::Probe(plan) => match probe::run(&plan, &mut write) {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::from(FAILURE),
+        },
         Action::Run(config, warnings) => match run(Box::leak(config), &warnings, &demo_dir) {
             Ok(()) => ExitCode::SUCCESS,
             Err(message) => {
@@ -95,6 +100,11 @@ fn print(text: &str) -> ExitCode {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => ExitCode::from(FAILURE),
         _ => ExitCode::SUCCESS,
     }
+}
+
+/// Writes a line to standard output; says whether it could be written.
+fn write(line: &str) -> bool {
+    io::stdout().lock().write_all(line.as_bytes()).is_ok()
 }
 
 /// Users and groups of the command line that do not exist.

@@ -52,7 +52,7 @@ fn level(room: &str) -> Option<u8> {
         "upstream" | "cache" | "auth" => 4,
         "sink" | "respond" | "ops" => 5,
         "worker" => 6,
-        "front" => 7,
+        "front" | "probe" => 7,
         "cli" | "demo" => 8,
         _ => return None,
     })

@@ -15,6 +15,7 @@ mod manual;
 mod markup;
 mod presets;
 mod print;
+mod probe;
 mod resolve;
 mod scopes;
 mod settings;
@@ -31,6 +32,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use crate::config::Config;
+use crate::probe::Plan;
 use scopes::{Tree, complain};
 
 /// What the command line asks for.
@@ -42,6 +44,8 @@ pub enum Action {
     Print(String),
     /// Check only: the text is printed when all is well; the warnings are for the log.
     Test(Box<Config>, String, Vec<String>),
+    /// Ask an application what it needs; exit status 0 where it has answered.
+    Probe(Box<Plan>),
     /// Lines for standard error, exit status 2.
     Fail(Vec<String>),
 }
@@ -63,6 +67,9 @@ pub fn parse(args: &[OsString], demo_socket: &Path) -> Action {
         return action;
     }
     tree.errors.splice(0..0, args.errors);
+    if tree.commands.iter().any(|(name, _)| *name == "probe") {
+        return probe::action(tree, demo_socket);
+    }
     configured(tree, demo_socket)
 }
 

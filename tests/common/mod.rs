@@ -1,11 +1,12 @@
 //! What the integration tests share: the gateway under test ([`gate`]), a strict HTTP client ([`http`]), a scripted
-//! SCGI server ([`app`]), helpers for processes and scratch directories.
+//! SCGI server ([`app`]), real applications ([`apps`]), helpers for processes and scratch directories.
 //!
 //! Two habits hold everywhere. Waiting is for an event, with a deadline ([`LIMIT`]); a pause is never used to make
 //! an order of events likely. And nothing outlives its test: children die with the thread that started them.
 #![allow(dead_code, unused_imports)] // every test crate uses its own part of this
 
 pub mod app;
+pub mod apps;
 pub mod gate;
 pub mod http;
 pub mod nginx;

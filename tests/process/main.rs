@@ -172,7 +172,7 @@ fn buffer_sizes_that_contradict_each_other_are_refused_with_numbers() {
 
 #[test]
 fn flags_of_later_versions_are_known_but_refused() {
-    let stopped = run(["--pass", "127.0.0.1:9", "--probe", "127.0.0.1:9"]);
+    let stopped = run(["--pass", "127.0.0.1:9", "--health", "app"]);
     if stopped.stderr.contains("not supported yet") {
         assert_eq!(stopped.status.code(), Some(2));
     }

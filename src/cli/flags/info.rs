@@ -27,6 +27,18 @@ pub const FLAGS: &[Flag] = &[
         ..BASE
     },
     Flag {
+        long: "probe",
+        arg: "ADDRESS [URI]",
+        brief: "find out what an application needs and bears",
+        manual: "Asks the SCGI application at this address for the URI (`/` where none is given), prints what it needs and \
+            bears and the flags that follow from it, and ends. Where there is no answer it says why, and what to do. It sends \
+            some dozens of requests, GET and POST, one of them with a body of 1 MiB, and takes 15 seconds at most; choose a \
+            URI at which a POST does no harm. The status is 0 when there was an answer, else 1.\n\n\
+            Beside it may stand `--bind`, `--connect-timeout` (here 3s unless given), `--default-params`, `--param`, \
+            `--path-info` and `--read-timeout` (5s), and no other flag.",
+        ..BASE
+    },
+    Flag {
         long: "help",
         short: Some('h'),
         arg: "[FLAG]",

@@ -129,13 +129,6 @@ pub const FLAGS: &[Flag] = &[
         ..BASE
     },
     Flag {
-        long: "probe",
-        arg: "ADDRESS",
-        brief: "find out what an application needs and bears",
-        manual: "Finds out and prints what the SCGI application at this address needs and bears.",
-        ..BASE
-    },
-    Flag {
         long: "cgi",
         brief: "act as a CGI program for one request",
         manual: "Takes one request from the environment and standard input, as a CGI program does, and answers on standard \

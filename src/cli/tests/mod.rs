@@ -14,6 +14,7 @@ mod health;
 mod maps;
 mod presets;
 mod print;
+mod probe;
 mod response;
 mod scopes;
 
