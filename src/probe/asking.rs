@@ -12,7 +12,7 @@ use crate::error::{Fault, Gone};
 use crate::ops::vars::{ConnInfo, Facts, Local};
 use crate::scgi::request::{Param, Params};
 use crate::template::Template;
-use crate::upstream::{Connection, connect};
+use crate::upstream::{Connection, Dial, connect};
 
 /// A call that rTorrent answers and that changes nothing; to any other application a few bytes.
 pub const CALL: &[u8] =
@@ -149,7 +149,7 @@ impl<'a> Probe<'a> {
     pub fn connect(&self) -> Result<Connection, Fault> {
         let gone = || (Instant::now() >= self.deadline).then_some(Gone::Stopping);
         let address = self.address.as_ref().ok_or(Fault::NoServer)?;
-        connect(address, self.bind, self.scgi, &gone)
+        connect(address, self.bind, &Dial::of(self.scgi), &gone)
     }
 
     /// Sends these bytes on a connection and hears what comes.
