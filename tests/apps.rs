@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use common::apps::{self, Application, aioscgi, free_port, perl, quixote, uwsgi};
 use common::process::find_program;
-use common::{Client, Gate, Pattern, Temp, heavy, left_out};
+use common::{Client, Gate, Pattern, Temp, heavy, left_out, until};
 
 const MIB: u64 = 1 << 20;
 

@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn every_flag_of_a_preset_holds_at_every_level_and_is_in_the_manual() {
-        let manual = table::find("preset").expect("its row").manual;
+        let manual = table::find("preset").expect("its row").text();
         for preset in &PRESETS {
             assert_eq!(
                 preset.scope().said.len(),
