@@ -1,0 +1,24 @@
+# For the checks of the packages, which read this in their own directory.
+# shellcheck shell=sh
+
+fail() {
+    printf '%s: %s\n' "$(basename "$PWD")" "$*" >&2
+    exit 1
+}
+
+passed() {
+    printf '%s: all is well\n' "$1"
+}
+
+# A field of [package] in Cargo.toml.
+cargo_field() {
+    sed -n "/^\[package\]/,/^\[[^p]/s/^$1 = \"\(.*\)\"\$/\1/p" ../../../Cargo.toml
+}
+
+same_version() {
+    [ "$2" = "$(cargo_field version)" ] || fail "$1 has version $2, Cargo.toml $(cargo_field version)"
+}
+
+same_licence() {
+    [ "$2" = "$(cargo_field license)" ] || fail "$1 has licence $2, Cargo.toml $(cargo_field license)"
+}
