@@ -22,3 +22,10 @@ same_version() {
 same_licence() {
     [ "$2" = "$(cargo_field license)" ] || fail "$1 has licence $2, Cargo.toml $(cargo_field license)"
 }
+
+# Where Cargo.toml names a home of the project, packages name the same.
+same_home() {
+    home=$(cargo_field homepage)
+    [ -n "$home" ] || home=$(cargo_field repository)
+    [ -z "$home" ] || [ "$2" = "$home" ] || fail "$1 has the URL $2, Cargo.toml $home"
+}
