@@ -29,3 +29,21 @@ same_home() {
     [ -n "$home" ] || home=$(cargo_field repository)
     [ -z "$home" ] || [ "$2" = "$home" ] || fail "$1 has the URL $2, Cargo.toml $home"
 }
+
+# Whether a program has neither an interpreter nor libraries.
+is_static() {
+    segments=$(readelf -lW "$1" 2>/dev/null) && dynamic=$(readelf -dW "$1" 2>/dev/null) || return 1
+    case $segments$dynamic in
+    *INTERP* | *'(NEEDED)'*) return 1 ;;
+    esac
+}
+
+# A static program: SCGATE where it is one, else one that is built.
+static_program() {
+    program=${SCGATE-}
+    if [ -z "$program" ] || ! is_static "$program"; then
+        program=$(../../build --target "$(uname -m)-unknown-linux-musl")
+        is_static "$program" || fail "$program is not static"
+    fi
+    printf '%s\n' "$program"
+}
