@@ -13,7 +13,6 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::media;
@@ -264,7 +263,7 @@ fn judge(file: File, name: &[u8]) -> io::Result<Found> {
     }
     Ok(Found::File(OpenFile {
         size: meta.len(),
-        mtime: u64::try_from(meta.mtime()).unwrap_or(0),
+        mtime: sys::modified(&file, &meta),
         media: media::of(name),
         file,
     }))

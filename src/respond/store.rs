@@ -112,7 +112,11 @@ impl Store {
             .set_permissions(Permissions::from_mode(self.mode & 0o777))?;
         let modified = last_modified.and_then(date::parse);
         if let Some(time) = modified.and_then(|s| UNIX_EPOCH.checked_add(Duration::from_secs(s))) {
-            self.file.set_modified(time)?;
+            match self.file.set_modified(time) {
+                // The C library has no such date (after 2038, with 32 bits for it): no reason to keep nothing.
+                Err(e) if e.kind() == io::ErrorKind::InvalidInput => {}
+                set => set?,
+            }
         }
         let dir = self.dir.as_fd();
         let temp = match self.temp.take() {

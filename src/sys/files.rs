@@ -8,12 +8,12 @@
 //! links in its own path are followed.
 
 use std::ffi::{CStr, CString};
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::mem;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -77,6 +77,36 @@ pub fn open_own(path: &Path, write: bool) -> io::Result<File> {
 /// Whether an open failed because a symbolic link was at the end of the path.
 pub fn is_link(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ELOOP)
+}
+
+/// When the content of a file was changed, in seconds since 1970; 0 for what is older.
+///
+/// On machines of 32 bits musl's stat has 32 bits for a time, so that what is past 2038 looks older than 1970; there the kernel
+/// is asked once more.
+pub fn modified(file: &File, meta: &Metadata) -> u64 {
+    let time = match meta.mtime() {
+        ..0 if cfg!(all(target_env = "musl", target_pointer_width = "32")) => long_mtime(file),
+        time => time,
+    };
+    u64::try_from(time).unwrap_or(0)
+}
+
+fn long_mtime(file: &File) -> i64 {
+    // SAFETY: statx is plain data, for which zero is a value.
+    let mut found: libc::statx = unsafe { mem::zeroed() };
+    // SAFETY: the path is empty and NUL-terminated, `found` is where the result goes; both live through the call. Where it
+    // fails, zeros remain.
+    unsafe {
+        libc::syscall(
+            libc::SYS_statx,
+            file.as_raw_fd(),
+            c"".as_ptr(),
+            libc::AT_EMPTY_PATH,
+            libc::STATX_MTIME,
+            &raw mut found,
+        )
+    };
+    found.stx_mtime.tv_sec
 }
 
 /// Bytes that are free for us on the file system of `path` (statvfs).

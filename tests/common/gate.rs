@@ -9,7 +9,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, ExitStatus};
 
 use super::http::{Client, Response};
-use super::process::{self, Running, Setup};
+use super::process::{self, Resource, Running, Setup};
 use super::{Stream, Temp, until};
 
 /// How to start the gateway.
@@ -106,7 +106,7 @@ impl Starter {
         self
     }
 
-    pub fn limit(mut self, resource: libc::__rlimit_resource_t, value: u64) -> Starter {
+    pub fn limit(mut self, resource: Resource, value: u64) -> Starter {
         self.setup.limits.push((resource, value));
         self
     }

@@ -63,13 +63,19 @@ impl Collected {
     }
 }
 
+/// The number of a limit (`RLIMIT_NOFILE`…), of which the C libraries do not make one type.
+#[cfg(target_env = "gnu")]
+pub type Resource = libc::__rlimit_resource_t;
+#[cfg(not(target_env = "gnu"))]
+pub type Resource = libc::c_int;
+
 /// Changes made to a child between fork and exec.
 #[derive(Default, Clone)]
 pub struct Setup {
     /// (descriptor of ours, number in the child).
     pub fds: Vec<(RawFd, RawFd)>,
     /// (resource, soft and hard limit).
-    pub limits: Vec<(libc::__rlimit_resource_t, u64)>,
+    pub limits: Vec<(Resource, u64)>,
     /// Signals that the child finds ignored.
     pub ignored: Vec<libc::c_int>,
     /// A file that the child finds as /etc/hosts. Needs root and mount namespaces: see [`can_have_own_hosts`].
@@ -374,7 +380,7 @@ pub fn raise_descriptor_limit() -> libc::rlim_t {
 }
 
 /// Sets a limit of another running process.
-pub fn set_limit_of(pid: i32, resource: libc::__rlimit_resource_t, value: u64) -> io::Result<()> {
+pub fn set_limit_of(pid: i32, resource: Resource, value: u64) -> io::Result<()> {
     let limit = libc::rlimit {
         rlim_cur: value as libc::rlim_t,
         rlim_max: value as libc::rlim_t,

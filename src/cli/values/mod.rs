@@ -89,14 +89,10 @@ fn memory(text: &str, low: usize) -> Result<usize, String> {
 
 /// A size of a socket buffer: the system takes a C int.
 pub fn socket_buffer(value: &Value) -> Result<usize, String> {
-    let text = value.one()?;
-    let size = memory(text, 0)?;
-    match i32::try_from(size) {
-        Ok(_) => Ok(size),
-        Err(_) => Err(named(
-            text,
-            "is too large for a socket buffer (less than 2g)",
-        )),
+    let why = "is too large for a socket buffer (less than 2g)";
+    match i32::try_from(size(value)?).map(usize::try_from) {
+        Ok(Ok(size)) => Ok(size),
+        _ => Err(named(value.one()?, why)),
     }
 }
 

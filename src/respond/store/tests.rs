@@ -46,6 +46,17 @@ fn a_stored_response_is_found_with_its_time_and_mode() {
 }
 
 #[test]
+fn a_date_that_the_machine_does_not_have_is_no_reason_to_keep_nothing() {
+    let tree = Scratch::new();
+    let mut store = Store::begin_by(Way::Walk, &place(tree.path(), "f"), 0o644).unwrap();
+    store.write(b"x").unwrap();
+    store
+        .commit(Some(b"Fri, 31 Dec 9999 23:59:59 GMT"))
+        .unwrap();
+    assert_eq!(tree.list(), ["f"]);
+}
+
+#[test]
 fn directories_are_searched_by_whoever_reads() {
     let table = [
         (0o600, 0o700),

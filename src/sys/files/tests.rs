@@ -347,3 +347,26 @@ fn a_file_system_says_what_is_free() {
     assert!(free_space(scratch.path()).unwrap() > 0);
     assert!(free_space(&scratch.at("gone")).is_err());
 }
+
+#[test]
+fn a_time_is_read_beyond_2038_and_before_1970() {
+    let tree = Scratch::new();
+    for (stamp, expected) in [
+        ("@4102444800", 4_102_444_800),
+        ("@784111777", 784_111_777),
+        ("@-86400", 0),
+    ] {
+        let path = tree.file("f", "x");
+        let touch = std::process::Command::new("touch")
+            .args(["-d", stamp])
+            .arg(&path)
+            .status();
+        assert!(touch.unwrap().success());
+        let file = File::open(&path).unwrap();
+        assert_eq!(
+            modified(&file, &file.metadata().unwrap()),
+            expected,
+            "{stamp}"
+        );
+    }
+}
