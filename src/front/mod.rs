@@ -21,3 +21,4 @@ mod status;
 mod timers;
 
 pub use event_loop::Front;
+pub use listener::Accepted;

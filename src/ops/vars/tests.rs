@@ -61,6 +61,7 @@ fn config(name: &str, root: Option<&str>) -> Config {
             log_level: log::LevelFilter::Off,
             shutdown_timeout: second,
             demo: false,
+            cgi: false,
             hostname: "router".into(),
             resolve_interval: second,
         },
@@ -70,6 +71,7 @@ fn config(name: &str, root: Option<&str>) -> Config {
         zones: Vec::new(),
         maps: Vec::new(),
         asks_upstream: false,
+        outer: None,
     }
 }
 
