@@ -55,6 +55,19 @@ const NOT_FIELDS: [&[u8]; 11] = [
     b"TRANSFER_ENCODING",
 ];
 
+/// What is passed on as it is, but for control bytes, which no honest one has.
+const PLAIN: [&str; 9] = [
+    "AUTH_TYPE",
+    "HTTPS",
+    "REMOTE_ADDR",
+    "REMOTE_USER",
+    "SCRIPT_NAME",
+    "SERVER_ADDR",
+    "SERVER_NAME",
+    "SERVER_PORT",
+    "SERVER_PROTOCOL",
+];
+
 /// No request: the front answers 400.
 const REFUSED: &[u8] = b"CGI\r\n\r\n";
 
@@ -83,10 +96,7 @@ pub fn incoming(variables: &Variables, piped: bool) -> Result<Incoming, &'static
     {
         Ok((body, head)) => (incoming.body, incoming.head) = (body, head),
         Err(name) => {
-            incoming.flaw = Some(format!(
-                "{} can not stand in a request",
-                name.escape_ascii()
-            ));
+            incoming.flaw = Some(format!("{} holds what no request can", name.escape_ascii()));
             incoming.head = REFUSED.to_vec();
         }
     }
@@ -128,6 +138,10 @@ impl<'a> Vars<'a> {
         }
         let has_body = [b"POST".as_slice(), b"PUT", b"PATCH"].contains(&self.get("REQUEST_METHOD"));
         let coded = !self.get("HTTP_TRANSFER_ENCODING").is_empty();
+        if coded && self.get("SERVER_SOFTWARE").starts_with(b"busybox") {
+            // It does not know the coding: what is there is the first piece of the body, with the coding in it.
+            return Err(b"HTTP_TRANSFER_ENCODING");
+        }
         Ok(match coded || (piped && has_body) {
             true => Body::Rest,
             false => Body::None,
@@ -135,13 +149,7 @@ impl<'a> Vars<'a> {
     }
 
     fn head(&self, body: Body) -> Result<Vec<u8>, Flaw<'a>> {
-        for name in [
-            "SCRIPT_NAME",
-            "REQUEST_URI",
-            "SERVER_PROTOCOL",
-            "REMOTE_USER",
-            "AUTH_TYPE",
-        ] {
+        for name in PLAIN {
             self.without(name, 0..b' ')?;
         }
         let method = self.get("REQUEST_METHOD");
@@ -155,6 +163,9 @@ impl<'a> Vars<'a> {
             _ => return Err(b"PATH_INFO"),
         }
         put_query(self.without("QUERY_STRING", 0..b'!')?, &mut head);
+        if self.request_uri().iter().any(|b| *b <= b' ' || *b == 0x7f) {
+            return Err(b"REQUEST_URI");
+        }
         head.extend_from_slice(b" HTTP/1.1\r\nHost: ");
         head.extend_from_slice(&self.host()?);
         head.extend_from_slice(b"\r\nConnection: close");
@@ -227,19 +238,23 @@ impl<'a> Vars<'a> {
         Ok(if sound { host } else { b"localhost".to_vec() })
     }
 
-    /// REQUEST_URI, or what it must have been: not every server sends it.
+    /// REQUEST_URI, or what it must have been: not every server sends it, and BusyBox httpd decodes its path.
     fn request_uri(&self) -> Vec<u8> {
+        let path = [self.get("SCRIPT_NAME"), self.get("PATH_INFO")].concat();
         let given = self.get("REQUEST_URI");
-        if !given.is_empty() {
-            return given.to_vec();
-        }
         let mut uri = Vec::new();
-        uri::encode(self.get("SCRIPT_NAME"), &mut uri);
-        uri::encode(self.get("PATH_INFO"), &mut uri);
-        if uri.is_empty() {
-            uri.push(b'/');
+        match given.strip_prefix(&*path) {
+            _ if given.is_empty() => {
+                uri::encode(if path.is_empty() { b"/" } else { &path }, &mut uri);
+                put_query(self.get("QUERY_STRING"), &mut uri);
+            }
+            // The decoded path, or one that needed no coding and stays as it is.
+            Some(query @ ([] | [b'?', ..])) => {
+                uri::encode(&path, &mut uri);
+                uri.extend_from_slice(query);
+            }
+            _ => uri.extend_from_slice(given),
         }
-        put_query(self.get("QUERY_STRING"), &mut uri);
         uri
     }
 
@@ -326,3 +341,6 @@ fn address(text: &[u8]) -> Option<IpAddr> {
     let bare = inside.unwrap_or(text).split('%').next()?;
     Some(bare.parse::<IpAddr>().ok()?.to_canonical())
 }
+
+#[cfg(test)]
+mod tests;

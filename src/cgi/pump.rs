@@ -25,7 +25,7 @@ const STACK: usize = 64 * 1024;
 /// What a client hears whose body was cut, should it still listen.
 const CUT: &[u8] = b"Status: 400 Bad Request\r\nContent-Type: text/plain\r\n\r\n400 Bad Request\n";
 
-/// Starts the thread. It returns whether a whole response has reached standard output.
+/// Starts the thread. It returns whether a whole request has come and a whole response has reached standard output.
 ///
 /// # Errors
 /// No thread, or no descriptors.
@@ -131,7 +131,7 @@ impl Pump {
         if self.answer.is_empty() && self.cut {
             self.stdout.write_all(CUT)?;
         }
-        Ok(self.answer.is_complete())
+        Ok(self.answer.is_complete() && !self.cut)
     }
 
     fn body_is_open(&self) -> bool {

@@ -196,7 +196,7 @@ impl Starter {
 }
 
 /// The program under test; `SCGATE_TEST_BIN` names another one, such as an installed package's.
-fn program() -> String {
+pub fn program() -> String {
     std::env::var("SCGATE_TEST_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_scgate").to_owned())
 }
 
