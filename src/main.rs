@@ -8,6 +8,7 @@
 mod auth;
 mod buffer;
 mod cache;
+mod cgi;
 mod cli;
 mod config;
 mod error;
@@ -26,16 +27,20 @@ mod worker;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use buffer::memory::Memory;
 use cache::keeper::Keeper;
+use cgi::Incoming;
 use cli::Action;
 use config::Config;
-use front::{Front, listener};
+use front::{Accepted, Front, listener};
 use log::Level;
 use ops::accesslog::AccessLogs;
 use ops::demo::{self, DemoHandle};
@@ -43,6 +48,7 @@ use ops::logging::complain;
 use ops::notify::Notify;
 use ops::privileges::Account;
 use ops::stats::Stats;
+use ops::vars::Local;
 use ops::{logging, privileges};
 use upstream::Upstreams;
 use worker::exchange::{self, Exchange};
@@ -64,6 +70,7 @@ fn main() -> ExitCode {
     match cli::parse(&args, &demo_dir.join("demo.sock")) {
         Action::Fail(lines) => {
             complain(Level::Error, &lines);
+            answer_failure(&args);
             ExitCode::from(USAGE)
         }
         Action::Print(text) => print(&text),
@@ -84,13 +91,48 @@ fn main() -> ExitCode {
             true => ExitCode::SUCCESS,
             false => ExitCode::from(FAILURE),
         },
-        Action::Run(config, warnings) => match run(Box::leak(config), &warnings, &demo_dir) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(message) => {
-                complain(Level::Error, &[format!("scgate: {message}")]);
-                ExitCode::from(FAILURE)
+        Action::Run(mut config, warnings) => {
+            let incoming = match take_request(&mut config) {
+                Ok(incoming) => incoming,
+                Err(why) => {
+                    complain(
+                        Level::Error,
+                        &[format!(
+                            "scgate: --cgi: {why}; it is for a web server to run"
+                        )],
+                    );
+                    return ExitCode::from(USAGE);
+                }
+            };
+            match run(Box::leak(config), &warnings, &demo_dir, incoming) {
+                Ok(true) => ExitCode::SUCCESS,
+                Ok(false) => ExitCode::from(FAILURE),
+                Err(message) => {
+                    complain(Level::Error, &[format!("scgate: {message}")]);
+                    answer_failure(&args);
+                    ExitCode::from(FAILURE)
+                }
             }
-        },
+        }
+    }
+}
+
+/// The request of `--cgi`, which the environment and standard input tell of.
+fn take_request(config: &mut Config) -> Result<Option<Incoming>, &'static str> {
+    if !config.process.cgi {
+        return Ok(None);
+    }
+    let bytes = |(name, value): (OsString, OsString)| (name.into_vec(), value.into_vec());
+    let variables: Vec<_> = std::env::vars_os().map(bytes).collect();
+    let mut incoming = cgi::incoming(&variables, cgi::input_is_pipe())?;
+    config.outer = Some(std::mem::take(&mut incoming.outer));
+    Ok(Some(incoming))
+}
+
+/// A server that runs us as a CGI program has a client who waits; what is wrong stands in its log.
+fn answer_failure(args: &[OsString]) {
+    if cgi::is_called(args) {
+        print(cgi::FAILED);
     }
 }
 
@@ -124,7 +166,13 @@ fn missing_accounts(config: &Config) -> Vec<String> {
 }
 
 /// Starts everything, in the order in which rights are needed, and runs until a signal ends it.
-fn run(config: &'static Config, warnings: &[String], demo_dir: &Path) -> Result<(), String> {
+/// With `incoming` it is for that request alone; false: no whole response to it has gone out.
+fn run(
+    config: &'static Config,
+    warnings: &[String],
+    demo_dir: &Path,
+    incoming: Option<Incoming>,
+) -> Result<bool, String> {
     logging::init(config.process.log_level);
     for warning in warnings {
         log::warn!("{warning}");
@@ -133,8 +181,13 @@ fn run(config: &'static Config, warnings: &[String], demo_dir: &Path) -> Result<
     let signals = sys::Signals::open().map_err(|e| format!("signals: {e}"))?;
     let manager = Notify::open(Instant::now());
     privileges::bound_heaps();
-    raise_limits(config);
-    let listeners = listener::open_all(config).map_err(|e| e.to_string())?;
+    let listeners = match incoming {
+        Some(_) => Vec::new(),
+        None => {
+            raise_limits(config);
+            listener::open_all(config).map_err(|e| e.to_string())?
+        }
+    };
     let logs = AccessLogs::open(&config.process.access_logs).map_err(|e| e.to_string())?;
     let pid = config
         .process
@@ -165,21 +218,48 @@ fn run(config: &'static Config, warnings: &[String], demo_dir: &Path) -> Result<
             .transpose()?,
     }));
     let keeper = Keeper::start(shared.zones).map_err(|e| format!("--cache-path: {e}"))?;
-    shared.logs.start();
-    shared.upstreams.start();
+    if incoming.is_none() {
+        // Neither lives for one request: its line is written at the end, and names are as they were a moment ago.
+        shared.logs.start();
+        shared.upstreams.start();
+    }
     let work = move |job: Box<Exchange>, desk: &mut Desk| exchange::run(job, desk, shared);
     let pool = Pool::new(config.process.workers, config.process.queue, Box::new(work));
-    announce(config);
+    if incoming.is_none() {
+        announce(config);
+    }
     let pool: &'static Pool<_> = Box::leak(Box::new(pool));
     let front = Front::new(listeners, signals, manager, shared, pool);
     let mut front = front.map_err(|e| e.to_string())?;
+    let pump = incoming
+        .map(|incoming| serve(incoming, &mut front))
+        .transpose()?;
     let result = front.run().map_err(|e| e.to_string());
+    // After a signal nobody waits for it.
+    let whole = pump.is_none_or(|pump| front.is_idle() && pump.join().unwrap_or(false));
     pool.settle(LAST_LINES);
     shared.logs.finish();
     if let Some(keeper) = keeper {
         keeper.finish(LAST_WRITES);
     }
-    result
+    result.map(|()| whole)
+}
+
+/// Hands the request of `--cgi` to the front, as a connection of the client's.
+fn serve(incoming: Incoming, front: &mut Front) -> Result<JoinHandle<bool>, String> {
+    let failed = |e: io::Error| format!("--cgi: {e}");
+    if let Some(flaw) = &incoming.flaw {
+        log::info!("{flaw}");
+    }
+    let (ours, theirs) = UnixStream::pair().map_err(failed)?;
+    theirs.set_nonblocking(true).map_err(failed)?;
+    let accepted = Accepted {
+        socket: theirs.into(),
+        remote: incoming.remote,
+        local: Local::Unix(PathBuf::new()),
+    };
+    front.serve_only(accepted).map_err(|e| e.to_string())?;
+    cgi::start(incoming, ours).map_err(failed)
 }
 
 /// Room for every connection, its spilled response or body, every upstream connection, and the rest.

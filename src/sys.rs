@@ -147,7 +147,7 @@ pub fn sendfile(socket: BorrowedFd<'_>, file: &File, offset: u64, len: usize) ->
     Ok(sent)
 }
 
-/// What a wait on one or two descriptors found.
+/// What a wait found of one descriptor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ready {
     /// Something to read, an end of file or an error.
@@ -156,43 +156,58 @@ pub struct Ready {
     pub write: bool,
 }
 
-/// poll(2) on up to two descriptors; each asks for (readable, writable). `timeout` is rounded up to milliseconds.
-/// All false: the time has passed, or a signal came.
+/// A descriptor to wait for, and whether it is to be readable, and writable.
+pub type Wanted<'fd> = (BorrowedFd<'fd>, bool, bool);
+
+/// poll(2) on up to two descriptors. `timeout` is rounded up to milliseconds. All false: the time has passed, or a signal
+/// came.
 ///
 /// # Errors
 /// As poll(2), but never Interrupted.
 pub fn poll(
-    first: (BorrowedFd<'_>, bool, bool),
-    second: Option<(BorrowedFd<'_>, bool, bool)>,
+    first: Wanted<'_>,
+    second: Option<Wanted<'_>>,
     timeout: Duration,
 ) -> io::Result<(Ready, Ready)> {
-    let entry = |(fd, read, write): (BorrowedFd<'_>, bool, bool)| libc::pollfd {
-        fd: fd.as_raw_fd(),
-        events: if read { libc::POLLIN } else { 0 } | if write { libc::POLLOUT } else { 0 },
-        revents: 0,
-    };
+    let [first, second] = poll_all([Some(first), second], timeout)?;
+    Ok((first, second))
+}
+
+/// The same for any number of them. One that asks for nothing shows its errors still.
+///
+/// # Errors
+/// As [`poll`].
+pub fn poll_all<const N: usize>(
+    wanted: [Option<Wanted<'_>>; N],
+    timeout: Duration,
+) -> io::Result<[Ready; N]> {
     let none = libc::pollfd {
         fd: -1,
         events: 0,
         revents: 0,
     };
-    let mut set = [entry(first), second.map_or(none, entry)];
+    let mut set = wanted.map(|wanted| {
+        wanted.map_or(none, |(fd, read, write)| libc::pollfd {
+            fd: fd.as_raw_fd(),
+            events: if read { libc::POLLIN } else { 0 } | if write { libc::POLLOUT } else { 0 },
+            revents: 0,
+        })
+    });
     let millis =
         timeout.as_millis() + u128::from(!timeout.subsec_nanos().is_multiple_of(1_000_000));
     let millis = libc::c_int::try_from(millis).unwrap_or(libc::c_int::MAX);
-    // SAFETY: `set` has two entries and lives through the call; a negative descriptor is ignored by poll.
-    match cvt(unsafe { libc::poll(set.as_mut_ptr(), 2, millis) }) {
+    // SAFETY: `set` has N entries and lives through the call; a negative descriptor is ignored by poll.
+    match cvt(unsafe { libc::poll(set.as_mut_ptr(), N as libc::nfds_t, millis) }) {
         Err(e) if e.kind() != io::ErrorKind::Interrupted => return Err(e),
         _ => {}
     }
-    let ready = |entry: &libc::pollfd| {
+    Ok(set.map(|entry| {
         let bad = entry.revents & (libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) != 0;
         Ready {
             read: bad || entry.revents & libc::POLLIN != 0,
             write: bad || entry.revents & libc::POLLOUT != 0,
         }
-    };
-    Ok((ready(&set[0]), ready(&set[1])))
+    }))
 }
 
 /// shutdown(2) in both directions on a descriptor that the caller knows to be open (the sink holds its lock for that).

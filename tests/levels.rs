@@ -50,7 +50,7 @@ fn level(room: &str) -> Option<u8> {
         "http" | "scgi" => 2,
         "config" => 3,
         "upstream" | "cache" | "auth" => 4,
-        "sink" | "respond" | "ops" => 5,
+        "sink" | "respond" | "ops" | "cgi" => 5,
         "worker" => 6,
         "front" | "probe" => 7,
         "cli" | "demo" => 8,

@@ -1,5 +1,6 @@
 //! `-T`: the settings that hold in every scope, as flags with their origin.
 
+use crate::config::content::InternalRedirect;
 use crate::config::{Client, Config, Handler, Location, Scgi, Server};
 
 use super::resolve::PAGE;
@@ -164,7 +165,11 @@ fn section(
     effective: &dyn Fn(&Flag) -> Option<(String, &'static str)>,
 ) {
     let steps = scopes::steps(levels.iter().map(|(scope, _)| *scope));
+    let cgi = levels.iter().any(|(scope, _)| scope.settings.cgi);
     for flag in table::listed().filter(|flag| matches!(flag.role, Role::Set(_)) && wanted(flag)) {
+        if cgi && !flag.goes_with_cgi() {
+            continue;
+        }
         // The two share one list, in which order matters: both are printed where the first stands.
         if flag.long == "deny" {
             continue;
@@ -271,6 +276,9 @@ fn effective(
         "buffers" => {
             let (text, origin) = sized(scgi.buffers_size as u64, page);
             (format!("{} {text}", scgi.buffers), origin)
+        }
+        "internal-redirect" if scgi.internal_redirect == InternalRedirect::Off => {
+            ("off".into(), "default")
         }
         "cache-targeted" => (scgi.cache.as_ref()?.targeted.join(" "), "default"),
         _ => return None,

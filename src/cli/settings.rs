@@ -36,6 +36,7 @@ pub struct Settings {
     pub log_level: Option<log::LevelFilter>,
     pub shutdown_timeout: Option<Duration>,
     pub demo: bool,
+    pub cgi: bool,
 
     // Upstream groups, and variables.
     pub upstreams: Vec<UpstreamSpec>,
@@ -246,6 +247,11 @@ pub fn fixed_bind(address: BindAddress, transparent: bool) -> Bind {
 pub struct Chain<'a>(pub Vec<&'a Settings>);
 
 impl<'a> Chain<'a> {
+    /// `--cgi`.
+    pub fn cgi(&self) -> bool {
+        self.0.iter().any(|level| level.cgi)
+    }
+
     /// The innermost value.
     pub fn get<T>(&self, field: impl Fn(&'a Settings) -> &'a Option<T>) -> Option<&'a T> {
         self.0.iter().find_map(|level| field(level).as_ref())

@@ -200,6 +200,29 @@ impl Flag {
         matches!(self.role, Role::Later)
     }
 
+    /// Whether it means anything to a process that lives for one request, which another server has accepted.
+    pub fn goes_with_cgi(&self) -> bool {
+        let without = [
+            "client-header-timeout",
+            "connection-drop",
+            "connections",
+            "demo",
+            "health",
+            "keepalive-requests",
+            "keepalive-timeout",
+            "listen",
+            "pid",
+            "queue",
+            "resolve-interval",
+            "shutdown-timeout",
+            "status",
+            "underscores-in-headers",
+            "user",
+            "workers",
+        ];
+        self.topic != Topic::Cache && !without.contains(&self.long)
+    }
+
     /// The only values the flag takes, where its argument lists them.
     pub fn choices(&self) -> Vec<&'static str> {
         match self.arg.contains('|')

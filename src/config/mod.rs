@@ -8,6 +8,7 @@ pub mod cache;
 pub mod content;
 pub mod group;
 pub mod names;
+pub mod outer;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub use content::Content;
 use content::{InternalRedirect, Map, NextUpstream, RealIp, Return, SendFile, StoreSettings};
 use group::Group;
 use names::NameTable;
+use outer::Outer;
 
 /// The whole of it.
 #[derive(Debug)]
@@ -39,6 +41,8 @@ pub struct Config {
     pub password_files: Vec<PathBuf>,
     /// A variable of the family `$upstream_…` is used, by whatever flag.
     pub asks_upstream: bool,
+    /// `--cgi`: what is known of the request from the server in front.
+    pub outer: Option<Outer>,
 }
 
 /// Settings of the process.
@@ -59,6 +63,8 @@ pub struct Process {
     pub shutdown_timeout: Duration,
     /// Serve the built-in application.
     pub demo: bool,
+    /// Serve the one request that the environment tells of.
+    pub cgi: bool,
     /// The name of this machine, for `$hostname`.
     pub hostname: String,
     /// How often names marked `resolve` are looked up again.

@@ -45,6 +45,8 @@ pub struct Hub {
     pub wall: SystemTime,
     /// The program is stopping: no connection is kept.
     pub stopping: bool,
+    /// There is one connection, and there will be no other (`--cgi`).
+    pub only: bool,
     /// Some server believes peers about who the client is.
     pub names_clients: bool,
     /// Counts exchanges.
@@ -283,6 +285,8 @@ impl Conn {
     /// The time that the connection asked for has come.
     pub fn on_timer(&mut self, hub: &mut Hub) -> Fate {
         match &self.phase {
+            // It is closed by us alone, at the other end: nobody else's pace is left to wait for.
+            Phase::Linger(_) if hub.only => Fate::Stay,
             Phase::Idle | Phase::Linger(_) => Fate::Close,
             Phase::Preface => {
                 self.preface_failed("not complete within --client-header-timeout");

@@ -26,6 +26,8 @@ impl Front {
     pub(super) fn on_signals(&mut self) {
         while let Some(signal) = self.signals.next() {
             match signal {
+                // Who waits for the one request has given it up.
+                Signal::Term | Signal::Quit if self.hub.only => self.stopping = Stopping::Now,
                 Signal::Term | Signal::Quit => self.stop_gently(),
                 Signal::Int => {
                     self.stopping = Stopping::Now;
@@ -111,7 +113,7 @@ impl Front {
 
     pub(super) fn is_over(&mut self) -> bool {
         match self.stopping {
-            Stopping::No => false,
+            Stopping::No => self.hub.only && self.is_idle(),
             Stopping::Now => true,
             _ if self.connections() == 0 => true,
             Stopping::Gently(until) => {

@@ -158,6 +158,7 @@ impl Front {
                 now,
                 wall: SystemTime::now(),
                 stopping: false,
+                only: false,
                 names_clients: shared.config.servers.iter().any(|s| s.real_ip.is_some()),
                 exchanges: 0,
                 nowhere: File::open("/dev/null").map_err(failed("/dev/null"))?.into(),
@@ -170,13 +171,27 @@ impl Front {
         })
     }
 
+    /// Takes over a connection, and runs for no longer than that. `listen` 0 says what holds for it.
+    ///
+    /// # Errors
+    /// It can not be registered.
+    pub fn serve_only(&mut self, accepted: Accepted) -> Result<(), FrontError> {
+        self.hub.only = true;
+        self.admit(accepted, 0).map_err(failed("connection"))
+    }
+
+    /// No connection is left.
+    pub fn is_idle(&self) -> bool {
+        self.connections() == 0
+    }
+
     /// Runs until a signal ends the program and its requests have ended, or been ended.
     ///
     /// # Errors
     /// The poll fails.
     pub fn run(&mut self) -> Result<(), FrontError> {
         let mut events = Events::with_capacity(EVENTS);
-        let mut begun = false;
+        let mut begun = self.hub.only;
         self.say_ready();
         loop {
             let timeout = self.timeout();

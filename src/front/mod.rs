@@ -24,3 +24,4 @@ mod status;
 mod timers;
 
 pub use event_loop::Front;
+pub use listener::Accepted;

@@ -245,6 +245,9 @@ impl<'a> Around<'a> {
     /// by which scheme.
     fn slash(&self, request: &Request, course: &Course) -> Reply {
         let mut url = Vec::new();
+        if let Some(outer) = &self.config.outer {
+            uri::encode(&outer.script_name, &mut url);
+        }
         uri::encode(request.path(), &mut url);
         url.push(b'/');
         if let Some(query) = request.query() {

@@ -13,6 +13,8 @@ pub use parse::TemplateError;
 pub enum Var {
     Args,
     Arg(Box<str>),
+    /// Has no name of its own, as SCRIPT_NAME and PATH_INFO.
+    AuthType,
     BinaryRemoteAddr,
     BodyBytesSent,
     BytesSent,

@@ -73,7 +73,8 @@ pub const FLAGS: &[Flag] = &[
         brief: "follow a local Location inside the gateway",
         manual: "A response of status 200 or of none whose Location (or `FIELD`) begins with one slash is answered by that \
             local path, as RFC 3875 6.2.2 describes it. The client does not notice. With `off` such a Location goes to the \
-            client. A value that begins with two slashes names another host and is never local.",
+            client; under `--cgi` that is the default, for the path is one of the server's. A value that begins with two \
+            slashes names another host and is never local.",
         role: Role::Set(|s, v| put(&mut s.internal_redirect, internal_redirect(v))),
         ..BASE
     },

@@ -107,7 +107,7 @@ fn encode(health: &mut Health, place: Option<Place<'_>>, port: u16) -> Result<()
     let params = match place {
         Some((_, _, scgi)) => &scgi.params,
         None => {
-            standard = Params::new(params::standard(&PathInfo::On), false, None);
+            standard = Params::new(params::standard(&PathInfo::On, false), false, None);
             &standard
         }
     };

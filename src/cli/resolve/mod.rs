@@ -71,6 +71,7 @@ pub fn resolve(tree: &Tree, demo_socket: &Path, remarks: &mut Remarks) -> Config
         remarks,
     };
     resolver.check_demo();
+    resolver.check_cgi();
     cache::check_names(&resolver.scopes(), &resolver.zones, resolver.remarks);
     resolver.warn_of_repeated_conditions();
     let asks_upstream = resolver.asks_upstream();
@@ -97,6 +98,7 @@ pub fn resolve(tree: &Tree, demo_socket: &Path, remarks: &mut Remarks) -> Config
         maps: http.maps.clone(),
         password_files,
         asks_upstream,
+        outer: None,
     }
 }
 
@@ -125,6 +127,20 @@ impl<'a> Resolver<'a> {
         if self.tree.http.settings.demo && self.scopes().iter().any(passed) {
             self.remarks
                 .error(complain("demo", None, "does not go together with --pass"));
+        }
+    }
+
+    /// A process that lives for one request can not do what these flags say.
+    fn check_cgi(&mut self) {
+        if !self.tree.http.settings.cgi {
+            return;
+        }
+        for said in self.scopes().into_iter().flat_map(|scope| &scope.said) {
+            if !said.flag.goes_with_cgi() {
+                let raw = said.flag.takes_value().then_some(&*said.value.raw);
+                let why = "does not go with --cgi";
+                self.remarks.error(complain(said.flag.long, raw, why));
+            }
         }
     }
 

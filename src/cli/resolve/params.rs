@@ -11,7 +11,7 @@ use super::Remarks;
 /// The list in order of sending, each name once.
 pub fn list(chain: &Chain, path_info: &PathInfo, remarks: &mut Remarks) -> Vec<Param> {
     let mut list = match chain.or(|s| &s.default_params, true) {
-        true => standard(path_info),
+        true => standard(path_info, chain.cgi()),
         false => Vec::new(),
     };
     let own = unique(chain.list(|s| &s.params), remarks);
@@ -82,7 +82,7 @@ static FIXED: [(&str, &str); 2] = [
     ),
 ];
 
-pub fn standard(path_info: &PathInfo) -> Vec<Param> {
+pub fn standard(path_info: &PathInfo, cgi: bool) -> Vec<Param> {
     let mut list = Vec::with_capacity(STANDARD.len() + FIXED.len());
     let mut push = |name: &str, value: Template, if_not_empty: bool| {
         list.push(Param {
@@ -102,6 +102,9 @@ pub fn standard(path_info: &PathInfo) -> Vec<Param> {
             _ => {}
         }
         push(name, Template::var(var.clone()), *if_not_empty);
+    }
+    if cgi {
+        push("AUTH_TYPE", Template::var(Var::AuthType), true);
     }
     list
 }

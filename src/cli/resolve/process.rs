@@ -14,7 +14,7 @@ use super::Remarks;
 pub fn process(http: &Settings, remarks: &mut Remarks) -> Process {
     check_formats(http, remarks);
     Process {
-        workers: http.workers.unwrap_or(64),
+        workers: http.workers.unwrap_or(if http.cgi { 1 } else { 64 }),
         queue: http.queue.unwrap_or(1024),
         connections: http.connections.unwrap_or(1024),
         memory: http.memory.unwrap_or(0),
@@ -24,6 +24,7 @@ pub fn process(http: &Settings, remarks: &mut Remarks) -> Process {
         log_level: http.log_level.unwrap_or(log::LevelFilter::Info),
         shutdown_timeout: http.shutdown_timeout.unwrap_or(Duration::from_secs(30)),
         demo: http.demo,
+        cgi: http.cgi,
         hostname: hostname(),
         resolve_interval: http.resolve_interval.unwrap_or(Duration::from_secs(30)),
     }
@@ -54,6 +55,10 @@ fn access_logs(http: &Settings, remarks: &mut Remarks) -> Vec<AccessLog> {
     }
     let mut logs = Vec::new();
     for (path, name) in specs.iter().flatten() {
+        if http.cgi && accesslog::is_stdout(path) {
+            let why = "standard output is for the response with --cgi";
+            remarks.error(complain("access-log", path.to_str(), why));
+        }
         match format(http, name) {
             Some(format) => logs.push(AccessLog {
                 path: path.clone(),

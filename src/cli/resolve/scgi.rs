@@ -50,10 +50,18 @@ pub fn scgi(chain: &Chain, pass: Pass, sizes: Sizes, place: &str, remarks: &mut 
         connection_drop: chain.or(|s| &s.connection_drop, None),
         intercept_errors: chain.or(|s| &s.intercept_errors, false),
         force_ranges: chain.or(|s| &s.force_ranges, false),
-        internal_redirect: chain.or(|s| &s.internal_redirect, InternalRedirect::Location),
+        internal_redirect: chain.or(|s| &s.internal_redirect, follows(chain)),
         sendfile: sendfile(chain, place, remarks),
         store: store(chain, place, remarks),
         cache: None,
+    }
+}
+
+/// The paths of an application are those of the server that clients see. Under `--cgi` that is not this one.
+fn follows(chain: &Chain) -> InternalRedirect {
+    match chain.cgi() {
+        true => InternalRedirect::Off,
+        false => InternalRedirect::Location,
     }
 }
 

@@ -252,3 +252,65 @@ fn servers_that_contradict_each_other_are_refused() {
     assert!(error(&["--server", "a*b", P]).contains("is not a server name"));
     assert!(error(&["--server", "", P]).contains("needs at least one name"));
 }
+
+#[test]
+fn what_outlives_a_request_does_not_go_with_cgi() {
+    for (flag, value) in [
+        ("--listen", "80"),
+        ("--workers", "3"),
+        ("--queue", "3"),
+        ("--connections", "3"),
+        ("--user", "nobody"),
+        ("--pid", "/run/pid"),
+        ("--shutdown-timeout", "3"),
+        ("--keepalive-timeout", "3"),
+        ("--keepalive-requests", "3"),
+        ("--client-header-timeout", "3"),
+        ("--underscores-in-headers", "on"),
+        ("--connection-drop", "3"),
+        ("--resolve-interval", "3"),
+        ("--cache-valid", "10m"),
+        ("--cache-rules", "rfc9111"),
+    ] {
+        let expected = format!("{flag} '{value}': does not go with --cgi");
+        assert_eq!(error(&["--cgi", P, flag, value]), expected);
+        assert_eq!(error(&[flag, value, P, "--cgi"]), expected);
+    }
+    assert_eq!(
+        error(&["--cgi", "--demo"]),
+        "--demo: does not go with --cgi"
+    );
+    let lines = errors(&[
+        "--cgi",
+        P,
+        "--cache",
+        "a",
+        "--cache-path",
+        "/x keys_zone=a:1m",
+    ]);
+    assert!(lines.contains(&"--cache 'a': does not go with --cgi".into()));
+    assert!(lines.contains(&"--cache-path '/x keys_zone=a:1m': does not go with --cgi".into()));
+    let lines = error(&["--cgi", "--location", "/", "--status", "on"]);
+    assert_eq!(lines, "--status 'on': does not go with --cgi");
+    // In whatever scope.
+    let lines = error(&[
+        "--cgi",
+        "--server",
+        "a",
+        "--location",
+        "/",
+        P,
+        "--keepalive-timeout",
+        "3",
+    ]);
+    assert_eq!(lines, "--keepalive-timeout '3': does not go with --cgi");
+    for path in ["-", "/dev/stdout", "'-' main"] {
+        let text = error(&["--cgi", P, "--access-log", path]);
+        assert!(
+            text.ends_with("': standard output is for the response with --cgi"),
+            "{text}"
+        );
+    }
+    assert!(error(&["--server", "a", P, "--cgi"]).contains("at the http level only"));
+    config(&["--cgi", P, "--access-log", "/dev/stderr", "--memory", "8m"]);
+}

@@ -381,3 +381,34 @@ fn the_listing_tells_the_origin() {
     assert_eq!(origin("--buffers '8 8k'"), "derived");
     assert_eq!(origin("--server a"), "given");
 }
+
+#[test]
+fn the_listing_of_a_cgi_program_is_the_same_command_line() {
+    holds_again(&["--cgi", "--pass", "unix:/a"]);
+    holds_again(&[
+        "--cgi",
+        "--internal-redirect",
+        "on",
+        "--server",
+        "a",
+        "--location",
+        "/b",
+        "--pass",
+        "unix:/a",
+    ]);
+    let (config, text) = listing(&["--cgi", "--pass", "unix:/a"]);
+    assert!(config.process.cgi);
+    for line in [
+        "--listen",
+        "--workers",
+        "--cache-rules",
+        "--keepalive-timeout",
+        "--status",
+    ] {
+        assert!(!text.contains(line), "{line}: {text}");
+    }
+    assert!(
+        text.contains("--internal-redirect 'off'") || text.contains("--internal-redirect off"),
+        "{text}"
+    );
+}

@@ -127,6 +127,11 @@ pub fn request_id(connection: u64, requests: u32) -> u128 {
 
 impl Values for Facts<'_> {
     fn put(&self, var: &Var, out: &mut Vec<u8>) -> bool {
+        if let Some(outer) = &self.config.outer
+            && let Some(text) = outer.value(var)
+        {
+            return put_bytes(out, text);
+        }
         match var {
             Var::Args => self.put_query(out),
             Var::Arg(name) => put_some(
@@ -208,7 +213,11 @@ impl Values for Facts<'_> {
             | Var::UpstreamResponseTime
             | Var::UpstreamStatus => upstream::put(self.tries, var, out),
             Var::UpstreamHttp(name) => put_looked_up(out, self.upstream_fields, name),
-            Var::ScriptName => put_some(out, self.split_path().map(|(script, _)| script)),
+            Var::ScriptName => self.split_path().is_some_and(|(script, _)| {
+                let outer = self.config.outer.as_ref();
+                put_bytes(out, outer.map_or(b"", |outer| &outer.script_name))
+                    && put_bytes(out, script)
+            }),
             Var::PathInfo => put_some(out, self.split_path().map(|(_, info)| info)),
             Var::Map(index) => self.put_map(*index, self, self, out),
             Var::ProxyProtocolAddr => {
@@ -216,8 +225,8 @@ impl Values for Facts<'_> {
                 proxy.is_some_and(|addr| put_ip(out, addr.ip()))
             }
             Var::UpstreamCacheStatus => put_some(out, self.cache.map(|c| c.name().as_bytes())),
-            // Spool files have no name.
-            Var::RequestBodyFile => false,
+            // Spool files have no name; who checks a user is known to a server in front alone.
+            Var::RequestBodyFile | Var::AuthType => false,
         }
     }
 }
@@ -240,7 +249,19 @@ impl<'a> Facts<'a> {
         let location = self.location?;
         match &location.handler {
             Handler::Scgi(scgi) => {
-                paths::split(&scgi.path_info, &location.matching, self.request?.path())
+                let path = self.request?.path();
+                let split = paths::split(&scgi.path_info, &location.matching, path)?;
+                // There was none, and to an application the two are not the same.
+                let none = self
+                    .config
+                    .outer
+                    .as_ref()
+                    .is_some_and(|outer| outer.no_path);
+                Some(if none && path == b"/" {
+                    (b"", b"")
+                } else {
+                    split
+                })
             }
             Handler::Files | Handler::Return(_) | Handler::Status { .. } => None,
         }

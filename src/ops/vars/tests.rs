@@ -63,6 +63,7 @@ fn config(name: &str, root: Option<&str>) -> Config {
             log_level: log::LevelFilter::Off,
             shutdown_timeout: second,
             demo: false,
+            cgi: false,
             hostname: "router".into(),
             resolve_interval: second,
         },
@@ -72,6 +73,7 @@ fn config(name: &str, root: Option<&str>) -> Config {
         zones: Vec::new(),
         maps: Vec::new(),
         asks_upstream: false,
+        outer: None,
     }
 }
 
