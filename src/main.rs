@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 use buffer::memory::Memory;
 use cache::keeper::Keeper;
 use cli::Action;
-use config::Config;
+use config::{BindTo, Config};
 use front::{Front, listener};
 use ops::accesslog::AccessLogs;
 use ops::demo::{self, DemoHandle};
@@ -200,18 +200,29 @@ fn prepare_caches(config: &Config, account: Option<&Account>) -> Result<(), Stri
     Ok(())
 }
 
-/// `--user`. Binding to foreign addresses (`--bind … transparent`) needs one right that is kept.
+/// `--user`, and whatever else is not needed once the sockets and the logs are open. Binding to foreign addresses
+/// (`--bind … transparent`) or to a low port needs one right each, which is kept.
 fn drop_rights(
     config: &Config,
     account: Option<&Account>,
     logs: &AccessLogs,
 ) -> Result<(), String> {
-    let (Some((user, group)), Some(account)) = (&config.process.user, account) else {
-        return Ok(());
-    };
-    logs.give_to(account.uid, account.gid);
-    privileges::drop_privileges(user, group.as_deref(), config.binds_transparently())
-        .map_err(|e| format!("--user: {e}"))
+    if let Some(account) = account {
+        logs.give_to(account.uid, account.gid);
+    }
+    let mut needed = 0;
+    for bind in config.binds() {
+        if bind.transparent {
+            needed |= sys::NET_RAW;
+        }
+        if matches!(bind.address, BindTo::Fixed(to) if (1..1024).contains(&to.port)) {
+            needed |= sys::NET_BIND_SERVICE;
+        }
+    }
+    privileges::give_up(account, needed).map_err(|e| match account {
+        Some(_) => format!("--user: {e}"),
+        None => e.to_string(),
+    })
 }
 
 fn announce(config: &Config) {

@@ -5,10 +5,12 @@
 mod accounts;
 mod files;
 mod names;
+mod rights;
 
 pub use accounts::*;
 pub use files::*;
 pub use names::*;
+pub use rights::*;
 
 use std::ffi::CString;
 use std::fs::File;

@@ -121,6 +121,12 @@ impl Starter {
         self
     }
 
+    /// The program is nobody's and has these capabilities. Needs root.
+    pub fn nobody_with(mut self, capabilities: u64) -> Starter {
+        self.setup.nobody_with = Some(capabilities);
+        self
+    }
+
     /// Hands over a descriptor as `number`.
     pub fn descriptor(mut self, ours: &impl AsRawFd, number: i32) -> Starter {
         self.setup.fds.push((ours.as_raw_fd(), number));

@@ -74,6 +74,9 @@ pub struct Setup {
     pub ignored: Vec<libc::c_int>,
     /// A file that the child finds as /etc/hosts. Needs root and mount namespaces: see [`can_have_own_hosts`].
     pub hosts: Option<std::ffi::CString>,
+    /// The child is nobody's (65534) and has these capabilities, ambient ones too, as a service manager gives them. Needs
+    /// root.
+    pub nobody_with: Option<u64>,
 }
 
 /// Starts `command` with pipes for its output.
@@ -163,8 +166,46 @@ fn in_child(setup: &Setup) -> io::Result<()> {
                 none.cast(),
             ))?;
         }
+        if let Some(capabilities) = setup.nobody_with {
+            become_nobody(capabilities)?;
+        }
     }
     Ok(())
+}
+
+/// Runs in the child.
+fn become_nobody(capabilities: u64) -> io::Result<()> {
+    const NOBODY: u32 = 65534;
+    let (low, high) = (capabilities as u32, (capabilities >> 32) as u32);
+    let header = [0x2008_0522_u32, 0]; // version 3, this thread
+    let sets = [low, low, low, high, high, high];
+    let ok = |rc: libc::c_long| match rc {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    };
+    let prctl = |what: libc::c_int, one: libc::c_int, two: u32| {
+        let [one, two] = [i64::from(one) as libc::c_ulong, libc::c_ulong::from(two)];
+        let none: libc::c_ulong = 0;
+        // SAFETY: these operations take numbers.
+        ok(unsafe { libc::prctl(what, one, two, none, none) }.into())
+    };
+    // SAFETY: plain system calls on integers and on the two arrays above.
+    unsafe {
+        ok(libc::setgroups(0, std::ptr::null()).into())?;
+        ok(libc::setresgid(NOBODY, NOBODY, NOBODY).into())?;
+        prctl(libc::PR_SET_KEEPCAPS, 1, 0)?;
+        ok(libc::setresuid(NOBODY, NOBODY, NOBODY).into())?;
+        ok(libc::syscall(
+            libc::SYS_capset,
+            header.as_ptr(),
+            sets.as_ptr(),
+        ))?;
+    }
+    for capability in (0..u64::BITS).filter(|bit| capabilities >> bit & 1 != 0) {
+        prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE, capability)?;
+    }
+    // The change of user has undone it.
+    prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0)
 }
 
 impl Running {

@@ -53,7 +53,10 @@ pub const FLAGS: &[Flag] = &[
         arg: "USER",
         brief: "run as this user once the sockets are open",
         manual: "Gives up the rights of root for those of this user once the sockets and the log files are open. A second \
-            word names the group; without it the user's own groups are taken.",
+            word names the group; without it the user's own groups are taken. With or without this flag, a process that is \
+            not root's then keeps no capability but CAP_NET_RAW (or CAP_NET_ADMIN, if it was given that alone) for \
+            `--bind` with `transparent`, and CAP_NET_BIND_SERVICE for `--bind` to a port below 1024; and no process can gain \
+            any by a program it starts (no_new_privs).",
         role: Role::Set(|s, v| put(&mut s.user, user(v))),
         ..BASE
     },
