@@ -37,7 +37,7 @@ use ops::accesslog::AccessLogs;
 use ops::demo::{self, DemoHandle};
 use ops::privileges::Account;
 use ops::stats::Stats;
-use ops::{logging, privileges};
+use ops::{confine, logging, privileges};
 use upstream::Upstreams;
 use worker::exchange::{self, Exchange};
 use worker::pool::Pool;
@@ -137,6 +137,9 @@ fn run(config: &'static Config, warnings: &[String], demo_dir: &Path) -> Result<
     let account = account(config)?;
     prepare_caches(config, account.as_ref())?;
     drop_rights(config, account.as_ref(), &logs)?;
+    if config.process.confine {
+        confine::begin(config, demo_dir.parent().unwrap_or(demo_dir))?;
+    }
     let _demo = config
         .process
         .demo

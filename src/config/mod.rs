@@ -51,6 +51,8 @@ pub struct Process {
     /// User name and, where given, group name (`--user 'USER [GROUP]'`).
     pub user: Option<(String, Option<String>)>,
     pub pid: Option<PathBuf>,
+    /// Hold the process to the files that the command line names.
+    pub confine: bool,
     pub access_logs: Vec<AccessLog>,
     pub log_level: log::LevelFilter,
     pub shutdown_timeout: Duration,

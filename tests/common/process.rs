@@ -77,6 +77,8 @@ pub struct Setup {
     /// The child is nobody's (65534) and has these capabilities, ambient ones too, as a service manager gives them. Needs
     /// root.
     pub nobody_with: Option<u64>,
+    /// For the child the kernel has no such system call (ENOSYS).
+    pub without_call: Option<libc::c_long>,
 }
 
 /// Starts `command` with pipes for its output.
@@ -169,8 +171,36 @@ fn in_child(setup: &Setup) -> io::Result<()> {
         if let Some(capabilities) = setup.nobody_with {
             become_nobody(capabilities)?;
         }
+        if let Some(number) = setup.without_call {
+            ok(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))?;
+            let filter = without(number as u32);
+            let program = libc::sock_fprog {
+                len: filter.len() as libc::c_ushort,
+                filter: filter.as_ptr().cast_mut(),
+            };
+            let mode = libc::SECCOMP_MODE_FILTER;
+            ok(libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const program))?;
+        }
     }
     Ok(())
+}
+
+/// A filter of system calls by which one is not there: load the number, compare, and give one of two answers.
+fn without(number: u32) -> [libc::sock_filter; 4] {
+    let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
+    let answer = (libc::BPF_RET | libc::BPF_K) as u16;
+    let missing = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
+    [
+        step((libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16, 0, 0, 0),
+        step(
+            (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16,
+            0,
+            1,
+            number,
+        ),
+        step(answer, 0, 0, missing),
+        step(answer, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ]
 }
 
 /// Runs in the child.
