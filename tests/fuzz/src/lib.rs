@@ -14,9 +14,16 @@
 // Of this room only what reads foreign bytes; the rest works with files and threads.
 #[path = "../../../src/cache"]
 mod cache {
+    pub mod directives;
     pub mod format;
     mod meta;
+    pub mod vary;
     pub use meta::{Meta, Variant};
+}
+// As of the cache.
+#[path = "../../../src/cli"]
+mod cli {
+    pub mod words;
 }
 #[path = "../../../src/config/mod.rs"]
 mod config;
@@ -25,7 +32,9 @@ mod http;
 // As of the cache.
 #[path = "../../../src/respond"]
 mod respond {
+    pub mod conditions;
     pub mod head;
+    pub mod ranges;
 }
 #[path = "../../../src/scgi/mod.rs"]
 mod scgi;
