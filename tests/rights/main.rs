@@ -76,10 +76,10 @@ fn app() -> App {
     App::tcp(|scgi| drop(scgi.answer("served")))
 }
 
-/// An address that only this test uses, and its low port.
-fn low_port() -> SocketAddr {
+/// A low port of an address that nobody else uses, another for each test.
+fn low_port(test: u8) -> SocketAddr {
     let [.., a, b] = std::process::id().to_be_bytes();
-    SocketAddr::new(Ipv4Addr::new(127, 1 + a % 200, b, 1).into(), 83)
+    SocketAddr::new(Ipv4Addr::new(127, 1 + a % 200, b, test).into(), 83)
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_bind_to_a_low_port_keeps_one_right() {
         let peer = scgi.peer.expect("TCP").to_string();
         drop(scgi.answer(&peer));
     });
-    let from = low_port().to_string();
+    let from = low_port(1).to_string();
     let gate = Gate::start(["--user", "nobody", "--pass", &app.addr(), "--bind", &from]);
     assert_eq!(gate.get("/").is(200).text(), from);
     may(&gate, NET_BIND_SERVICE);
@@ -146,7 +146,7 @@ fn rights_of_a_service_manager_end_with_their_need() {
     if first.is_ok_and(|port| port.trim().parse() != Ok(1024)) {
         return cannot_here(test, "low ports are everybody's here");
     }
-    let address = low_port();
+    let address = low_port(2);
     let listen = address.to_string();
     let app = app();
     let pass = app.addr();

@@ -8,7 +8,7 @@
 //!
 //! New inputs go to the first directory, `corpus` only gives the seeds. `tests/fuzz_loop.rs` runs the same checks on the
 //! seeds and on changed copies of them with any toolchain, as a part of `cargo test`.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 // The rooms name each other as `crate::ROOM`, so here they stand at the root too.
 // Of this room only what reads foreign bytes; the rest works with files and threads.
