@@ -39,7 +39,7 @@ use buffer::memory::Memory;
 use cache::keeper::Keeper;
 use cgi::Incoming;
 use cli::Action;
-use config::Config;
+use config::{BindTo, Config};
 use front::{Accepted, Front, listener};
 use log::Level;
 use ops::accesslog::AccessLogs;
@@ -49,7 +49,7 @@ use ops::notify::Notify;
 use ops::privileges::Account;
 use ops::stats::Stats;
 use ops::vars::Local;
-use ops::{logging, privileges};
+use ops::{confine, logging, privileges};
 use upstream::Upstreams;
 use worker::exchange::{self, Exchange};
 use worker::pool::Pool;
@@ -198,6 +198,9 @@ fn run(
     let account = account(config)?;
     prepare_caches(config, account.as_ref())?;
     drop_rights(config, account.as_ref(), &logs)?;
+    if config.process.confine {
+        confine::begin(config, demo_dir.parent().unwrap_or(demo_dir))?;
+    }
     let _demo = config
         .process
         .demo
@@ -293,18 +296,29 @@ fn prepare_caches(config: &Config, account: Option<&Account>) -> Result<(), Stri
     Ok(())
 }
 
-/// `--user`. Binding to foreign addresses (`--bind … transparent`) needs one right that is kept.
+/// `--user`, and whatever else is not needed once the sockets and the logs are open. Binding to foreign addresses
+/// (`--bind … transparent`) or to a low port needs one right each, which is kept.
 fn drop_rights(
     config: &Config,
     account: Option<&Account>,
     logs: &AccessLogs,
 ) -> Result<(), String> {
-    let (Some((user, group)), Some(account)) = (&config.process.user, account) else {
-        return Ok(());
-    };
-    logs.give_to(account.uid, account.gid);
-    privileges::drop_privileges(user, group.as_deref(), config.binds_transparently())
-        .map_err(|e| format!("--user: {e}"))
+    if let Some(account) = account {
+        logs.give_to(account.uid, account.gid);
+    }
+    let mut needed = 0;
+    for bind in config.binds() {
+        if bind.transparent {
+            needed |= sys::NET_RAW;
+        }
+        if matches!(bind.address, BindTo::Fixed(to) if (1..1024).contains(&to.port)) {
+            needed |= sys::NET_BIND_SERVICE;
+        }
+    }
+    privileges::give_up(account, needed).map_err(|e| match account {
+        Some(_) => format!("--user: {e}"),
+        None => e.to_string(),
+    })
 }
 
 fn announce(config: &Config) {

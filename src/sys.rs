@@ -4,11 +4,15 @@
 
 mod accounts;
 mod files;
+mod landlock;
 mod names;
+mod rights;
 
 pub use accounts::*;
 pub use files::*;
+pub use landlock::*;
 pub use names::*;
+pub use rights::*;
 
 use std::ffi::CString;
 use std::fs::File;

@@ -8,9 +8,16 @@
 // Of this room only what reads foreign bytes; the rest works with files and threads.
 #[path = "../src/cache"]
 mod cache {
+    pub mod directives;
     pub mod format;
     mod meta;
+    pub mod vary;
     pub use meta::{Meta, Variant};
+}
+// As of the cache.
+#[path = "../src/cli"]
+mod cli {
+    pub mod words;
 }
 #[path = "../src/config/mod.rs"]
 mod config;
@@ -19,7 +26,9 @@ mod http;
 // As of the cache.
 #[path = "../src/respond"]
 mod respond {
+    pub mod conditions;
     pub mod head;
+    pub mod ranges;
 }
 #[path = "../src/scgi/mod.rs"]
 mod scgi;
@@ -30,207 +39,14 @@ mod units;
 
 #[path = "fuzz/src/checks/mod.rs"]
 mod checks;
+#[path = "fuzz/targets.rs"]
+mod targets;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// One fuzz target.
-struct Target {
-    name: &'static str,
-    check: fn(&[u8]) -> bool,
-    /// Changed inputs that are tried: together about two seconds without optimisation.
-    rounds: usize,
-    /// Pieces with a meaning, which single bytes would seldom hit.
-    words: &'static [&'static str],
-}
-
-const TARGETS: &[Target] = &[
-    Target {
-        name: "request_head",
-        check: checks::request_head,
-        rounds: 20_000,
-        words: HTTP,
-    },
-    Target {
-        name: "chunked",
-        check: checks::chunked,
-        rounds: 20_000,
-        words: &[
-            "\r\n",
-            "\n",
-            "0\r\n",
-            "0\r\n\r\n",
-            "a;b=c",
-            "X: y\r\n",
-            "ffffffffffffffff",
-            "10",
-            " ",
-            "\t",
-            "-1",
-        ],
-    },
-    Target {
-        name: "proxy_protocol",
-        check: checks::proxy_protocol,
-        rounds: 20_000,
-        words: &[
-            "PROXY ",
-            "TCP4",
-            "TCP6",
-            "UNKNOWN",
-            " ",
-            "\r\n",
-            "\n",
-            "192.0.2.2",
-            "2001:db8::3",
-            "0",
-            "65535",
-            "\r\n\r\n\0\r\nQUIT\n",
-            "\x21\x11\0\x0c",
-            "\x21\x21\0\x24",
-            "\x20\0\0\0",
-        ],
-    },
-    Target {
-        name: "scgi_encode",
-        check: checks::scgi_encode,
-        rounds: 20_000,
-        words: HTTP,
-    },
-    Target {
-        name: "response_head",
-        check: checks::response_head,
-        rounds: 20_000,
-        words: &[
-            "\n",
-            "\r\n",
-            "\r",
-            "\0",
-            ":",
-            " ",
-            "\t",
-            "HTTP/1.1 ",
-            "HTTP/1.1 100 Continue\r\n\r\n",
-            "Status: 204\n",
-            "Status: 99\n",
-            "Location: /x\n",
-            "Content-Length: 3\n",
-            "Transfer-Encoding: chunked\n",
-            "Connection: close\n",
-            "Date: x\n",
-            "Server: x\n",
-            "X-Accel-Charset: utf-8\n",
-            "Content-Type: text/html; charset=\"a\"\n",
-            "Upgrade: h2c\n",
-            "304",
-            "\n\n",
-        ],
-    },
-    Target {
-        name: "cache_file",
-        check: checks::cache_file,
-        rounds: 20_000,
-        words: &[
-            "scgate\0\x01",
-            "\0\0\0\0",
-            "\x0f\0\0\0",
-            "\0\x02\0\0",
-            "\0\0\x10\0",
-            "\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f",
-            "http://a/b",
-            "accept,cookie",
-            "HTTP/1.1 200 OK\r\n\r\n",
-        ],
-    },
-    Target {
-        name: "template",
-        check: checks::template,
-        rounds: 20_000,
-        words: &[
-            "$",
-            "${",
-            "}",
-            "$uri",
-            "${host}",
-            "$http_",
-            "$arg_a",
-            "$mine",
-            "_",
-            "\u{e9}",
-            "$REQUEST_URI",
-            "$upstream_http_x",
-        ],
-    },
-    Target {
-        name: "units",
-        check: checks::units,
-        rounds: 20_000,
-        words: &[
-            "y",
-            "M",
-            "w",
-            "d",
-            "h",
-            "m",
-            "s",
-            "ms",
-            "us",
-            "\u{b5}s",
-            "ns",
-            "k",
-            "g",
-            "/s",
-            ".",
-            " ",
-            "0",
-            "9",
-            "18446744073709551615",
-        ],
-    },
-];
-
-const HTTP: &[&str] = &[
-    "\r\n",
-    "\n",
-    "\r",
-    "\0",
-    " ",
-    "\t",
-    ":",
-    "/",
-    "/..",
-    "/./",
-    "//",
-    "%2e",
-    "%2F",
-    "%00",
-    "%",
-    "?",
-    "#",
-    "*",
-    "http://",
-    "@",
-    "[::1]",
-    "Host: b\r\n",
-    "Content-Length: 1\r\n",
-    "Content_Length: 2\r\n",
-    "Transfer-Encoding: chunked\r\n",
-    "Connection: close, x-foo\r\n",
-    "X-Foo: client\r\n",
-    "x_foo: client\r\n",
-    "Proxy: p\r\n",
-    "Cookie: c=d\r\n",
-    "Expect: 100-continue\r\n",
-    " HTTP/1.1\r\n",
-    " HTTP/1.0\r\n",
-    "\r\n\r\n",
-    "GET ",
-    "OPTIONS * ",
-    ",",
-    "_",
-    ":65536",
-];
+use targets::{TARGETS, Target};
 
 /// Marsaglia's xorshift.
 struct Random(u32);
@@ -322,22 +138,29 @@ fn run(target: &Target) -> bool {
         }
     }
     let mut random = Random(0x5CA1_AB1E);
-    for round in 0..target.rounds {
+    // As many rounds as a test has time for, or as long as one is told to go on.
+    let seconds = std::env::var("SCGATE_FUZZ_SECONDS").ok();
+    let limit = seconds
+        .and_then(|s| s.parse().ok())
+        .map(Duration::from_secs);
+    let mut rounds = 0;
+    while limit.map_or(rounds < target.rounds, |limit| began.elapsed() < limit) {
         let seed = &inputs[random.below(inputs.len())].1;
         let other = &inputs[random.below(inputs.len())].1;
         let input = random.change(seed, other, target.words);
-        match holds(target, &input, &format_args!("round {round}")) {
+        match holds(target, &input, &format_args!("round {rounds}")) {
             Some(taken) => accepted += usize::from(taken),
             None => return false,
         }
+        rounds += 1;
     }
-    let (rounds, time) = (target.rounds, began.elapsed().as_millis());
+    let time = began.elapsed().as_millis();
     println!(
         "{}: {} saved, {rounds} changed, {accepted} of them accepted, {time} ms",
         target.name,
         inputs.len()
     );
-    let tests_something = (rounds / 20..rounds - rounds / 20).contains(&accepted);
+    let tests_something = (rounds / target.one_in..rounds - rounds / 20).contains(&accepted);
     if !tests_something {
         println!(
             "{}: nearly all or nearly none: the changes test nothing",
@@ -348,14 +171,18 @@ fn run(target: &Target) -> bool {
 }
 
 /// `cargo test fuzz_loop`, `cargo test --test fuzz_loop -- NAME`: words that are not options choose targets by a part of
-/// their name, as test harnesses do.
+/// their name, as test harnesses do; `=NAME` is the whole of it. With SCGATE_FUZZ_SECONDS each target is tried for so long.
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args()
         .skip(1)
         .filter(|word| !word.starts_with('-'))
         .collect();
     let is_wanted = |target: &&Target| {
-        words.is_empty() || words.iter().any(|word| target.name.contains(word.as_str()))
+        words.is_empty()
+            || words.iter().any(|word| match word.strip_prefix('=') {
+                Some(whole) => target.name == whole,
+                None => target.name.contains(word.as_str()),
+            })
     };
     let failed = TARGETS
         .iter()

@@ -31,6 +31,7 @@ pub struct Settings {
     pub memory: Option<usize>,
     pub user: Option<(String, Option<String>)>,
     pub pid: Option<PathBuf>,
+    pub confine: Option<bool>,
     pub access_logs: Vec<AccessLogSpec>,
     pub log_formats: Vec<(String, LogFormat)>,
     pub log_level: Option<log::LevelFilter>,

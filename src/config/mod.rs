@@ -58,6 +58,8 @@ pub struct Process {
     /// User name and, where given, group name (`--user 'USER [GROUP]'`).
     pub user: Option<(String, Option<String>)>,
     pub pid: Option<PathBuf>,
+    /// Hold the process to the files that the command line names.
+    pub confine: bool,
     pub access_logs: Vec<AccessLog>,
     pub log_level: log::LevelFilter,
     pub shutdown_timeout: Duration,
@@ -290,14 +292,12 @@ pub struct Ignore {
 }
 
 impl Config {
-    /// Whether any location binds upstream connections to addresses that are not of this machine.
-    pub fn binds_transparently(&self) -> bool {
+    /// `--bind` of every location that has one.
+    pub fn binds(&self) -> impl Iterator<Item = &Bind> {
         let locations = self.servers.iter().flat_map(|server| &server.locations);
-        locations
-            .into_iter()
-            .any(|location| match &location.handler {
-                Handler::Scgi(scgi) => scgi.bind.as_ref().is_some_and(|bind| bind.transparent),
-                Handler::Files | Handler::Return(_) | Handler::Status { .. } => false,
-            })
+        locations.filter_map(|location| match &location.handler {
+            Handler::Scgi(scgi) => scgi.bind.as_ref(),
+            Handler::Files | Handler::Return(_) | Handler::Status { .. } => None,
+        })
     }
 }

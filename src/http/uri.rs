@@ -44,7 +44,7 @@ pub fn normalise_target(raw: &[u8]) -> Result<Vec<u8>, Reject> {
 fn is_plain(raw: &[u8]) -> bool {
     let mut last = 0;
     raw.iter().all(|&b| {
-        let suspicious = b == b'%' || (last == b'/' && (b == b'/' || b == b'.'));
+        let suspicious = b == b'%' || b == 0 || (last == b'/' && (b == b'/' || b == b'.'));
         last = b;
         !suspicious
     })

@@ -3,6 +3,7 @@
 
 pub mod accesslog;
 pub mod calendar;
+pub mod confine;
 pub mod demo;
 pub mod escape;
 pub mod logging;

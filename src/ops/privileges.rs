@@ -11,7 +11,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::sys;
+use crate::sys::{self, Capabilities};
 
 /// An account as the system knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Account {
     name: CString,
     pub uid: u32,
     pub gid: u32,
+    /// The command line names the group.
+    group_named: bool,
 }
 
 /// Looks up the account of `--user`; without a group it is the user's own.
@@ -30,7 +32,12 @@ pub fn account(user: &str, group: Option<&str>) -> io::Result<Account> {
     let found = sys::user_ids(&name).map_err(|e| named("user", user, &e))?;
     let (uid, own) = found.ok_or_else(|| unknown("user", user))?;
     let gid = group.map_or(Ok(own), group_id)?;
-    Ok(Account { name, uid, gid })
+    Ok(Account {
+        name,
+        uid,
+        gid,
+        group_named: group.is_some(),
+    })
 }
 
 /// Looks up a group by name, for `--user` and for Unix listeners.
@@ -58,45 +65,73 @@ fn named(what: &str, name: &str, e: &io::Error) -> io::Error {
     io::Error::new(e.kind(), format!("{what} \"{name}\" not looked up: {e}"))
 }
 
-/// Becomes that user for good: groups, user, and no way back, which is verified. `keep_net_raw` keeps CAP_NET_RAW,
-/// which `--bind … transparent` needs (K15) and nothing else. A process that is not root's can only stay what it is:
-/// then `user` must be that already.
+/// Gives up for good what the process does not need any more: with an account, root for that user, with its groups and no
+/// way back, which is verified; and of every process that is not root's all capabilities but those of `needed` that it
+/// has, however they came (by `--user`, from the file, or ambient ones of a service manager). One that stays root's
+/// keeps the rights of root. A process that is not root's can only stay what it is: then the account must be its own.
 ///
 /// # Errors
-/// An unknown account, a system call that failed, or privileges that are still there. The process must not go on.
-pub fn drop_privileges(user: &str, group: Option<&str>, keep_net_raw: bool) -> io::Result<()> {
-    let account = account(user, group)?;
-    if sys::effective_uid() != 0 {
-        return stay(&account, user);
+/// A system call that failed, or privileges that are still there. The process must not go on.
+pub fn give_up(account: Option<&Account>, needed: u64) -> io::Result<()> {
+    match account {
+        Some(account) if sys::effective_uid() == 0 => become_user(account, needed)?,
+        Some(account) => stay(account)?,
+        None => {}
     }
-    sys::set_groups(&account.name, account.gid).map_err(|e| step("groups", &e))?;
-    if account.uid != 0 {
-        change_user(account.uid, keep_net_raw)?;
+    sys::no_new_privileges().map_err(|e| step("no_new_privs", &e))?;
+    if sys::effective_uid() == 0 {
+        return Ok(());
     }
-    sys::no_new_privileges().map_err(|e| step("no_new_privs", &e))
-}
-
-fn stay(account: &Account, user: &str) -> io::Result<()> {
-    if sys::effective_uid() != account.uid {
-        let why = format!("only root can become user \"{user}\"");
-        return Err(io::Error::new(ErrorKind::PermissionDenied, why));
-    }
-    sys::no_new_privileges().map_err(|e| step("no_new_privs", &e))
-}
-
-fn change_user(uid: u32, keep_net_raw: bool) -> io::Result<()> {
-    if keep_net_raw {
-        sys::keep_capabilities(true).map_err(|e| step("keepcaps", &e))?;
-    }
-    sys::set_user(uid).map_err(|e| step("user", &e))?;
-    if keep_net_raw {
-        sys::keep_only_capability(sys::CAP_NET_RAW).map_err(|e| step("capabilities", &e))?;
-        sys::keep_capabilities(false).map_err(|e| step("keepcaps", &e))?;
+    let had_any = shed(needed).map_err(|e| step("capabilities", &e))?;
+    if account.is_some() || had_any {
+        sys::hide_memory().map_err(|e| step("dumpable", &e))?;
     }
     match sys::can_become_root() {
         true => Err(io::Error::other("the process could still become root")),
         false => Ok(()),
     }
+}
+
+fn stay(account: &Account) -> io::Result<()> {
+    let what = match account {
+        _ if sys::effective_uid() != account.uid => "user",
+        _ if account.group_named && sys::effective_gid() != account.gid => "group",
+        _ => return Ok(()),
+    };
+    let why = format!("only root can change its {what}");
+    Err(io::Error::new(ErrorKind::PermissionDenied, why))
+}
+
+fn become_user(account: &Account, needed: u64) -> io::Result<()> {
+    sys::set_groups(&account.name, account.gid).map_err(|e| step("groups", &e))?;
+    if account.uid == 0 {
+        return Ok(());
+    }
+    // While there is the right to do so.
+    sys::empty_bounding_set();
+    sys::keep_capabilities(needed != 0).map_err(|e| step("keepcaps", &e))?;
+    sys::set_user(account.uid).map_err(|e| step("user", &e))?;
+    sys::keep_capabilities(false).map_err(|e| step("keepcaps", &e))
+}
+
+/// Gives up the capabilities that are not needed; says whether there were any at all.
+fn shed(needed: u64) -> io::Result<bool> {
+    let held = sys::capabilities()?;
+    let mut kept = needed & held.permitted;
+    if needed & !kept & sys::NET_RAW != 0 {
+        kept |= held.permitted & sys::NET_ADMIN; // does as well
+    }
+    let wanted = Capabilities {
+        effective: kept,
+        permitted: kept,
+        inheritable: 0,
+    };
+    // Not asked for without need: filters of system calls often forbid it.
+    if held != wanted {
+        sys::empty_bounding_set();
+        sys::keep_only_capabilities(kept)?;
+    }
+    Ok(held.permitted | held.inheritable != 0)
 }
 
 fn step(what: &str, e: &io::Error) -> io::Error {
@@ -297,19 +332,22 @@ mod tests {
             return;
         }
         let nobody = account("nobody", None).expect("looked up");
-        drop_privileges("nobody", None, false).expect("dropped");
+        let root = account("root", None).expect("looked up");
+        give_up(Some(&nobody), 0).expect("given up");
         let uid = nobody.uid;
         assert_eq!(status_line("Uid:"), format!("{uid}\t{uid}\t{uid}\t{uid}"));
         assert_eq!(status_line("CapPrm:"), "0000000000000000");
         assert_eq!(status_line("NoNewPrivs:"), "1");
-        assert!(
-            drop_privileges("nobody", None, false).is_ok(),
-            "nobody may stay nobody"
-        );
-        assert!(
-            drop_privileges("root", None, false)
-                .is_err_and(|e| e.kind() == ErrorKind::PermissionDenied)
-        );
+        assert!(give_up(Some(&nobody), 0).is_ok(), "nobody may stay nobody");
+        let refused = |account: &Account, word: &str| {
+            let result = give_up(Some(account), 0);
+            result.is_err_and(|e| {
+                e.kind() == ErrorKind::PermissionDenied && e.to_string().contains(word)
+            })
+        };
+        assert!(refused(&root, "user"));
+        let other = account("nobody", Some("root")).expect("looked up");
+        assert!(refused(&other, "group"));
     }
 
     #[test]
@@ -318,7 +356,8 @@ mod tests {
         if std::env::var_os("SCGATE_ALONE").is_none() {
             return;
         }
-        drop_privileges("nobody", None, true).expect("dropped");
+        let nobody = account("nobody", None).expect("looked up");
+        give_up(Some(&nobody), sys::NET_RAW).expect("given up");
         assert_eq!(status_line("CapPrm:"), "0000000000002000");
         assert_eq!(status_line("CapEff:"), "0000000000002000");
         let thread = std::thread::spawn(|| status_line("CapEff:"))

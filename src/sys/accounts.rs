@@ -1,4 +1,4 @@
-//! Accounts and privileges.
+//! Accounts, and what the process may use.
 
 use std::ffi::{CStr, CString};
 use std::io;
@@ -80,8 +80,14 @@ pub fn effective_uid() -> u32 {
     unsafe { libc::geteuid() }
 }
 
+/// The effective group of the process.
+pub fn effective_gid() -> u32 {
+    // SAFETY: takes nothing and can not fail.
+    unsafe { libc::getegid() }
+}
+
 /// For calls of which only success matters.
-fn check(result: libc::c_int) -> io::Result<()> {
+pub(super) fn check(result: libc::c_int) -> io::Result<()> {
     cvt(result).map(drop)
 }
 
@@ -108,88 +114,6 @@ pub fn set_groups(user: &CString, gid: u32) -> io::Result<()> {
 pub fn set_user(uid: u32) -> io::Result<()> {
     // SAFETY: takes numbers only.
     check(unsafe { libc::setresuid(uid, uid, uid) })
-}
-
-/// Lets capabilities survive the change of user, or no longer so.
-///
-/// # Errors
-/// As the system says.
-pub fn keep_capabilities(keep: bool) -> io::Result<()> {
-    // SAFETY: this operation takes one number; the rest are zeros as the kernel asks.
-    check(unsafe {
-        libc::prctl(
-            libc::PR_SET_KEEPCAPS,
-            libc::c_ulong::from(keep),
-            0 as libc::c_ulong,
-            0 as libc::c_ulong,
-            0 as libc::c_ulong,
-        )
-    })
-}
-
-/// No program that this process may ever start gains privileges, whatever its file's bits say.
-///
-/// # Errors
-/// As the system says.
-pub fn no_new_privileges() -> io::Result<()> {
-    // SAFETY: this operation takes one number; the rest are zeros as the kernel asks.
-    check(unsafe {
-        libc::prctl(
-            libc::PR_SET_NO_NEW_PRIVS,
-            1 as libc::c_ulong,
-            0 as libc::c_ulong,
-            0 as libc::c_ulong,
-            0 as libc::c_ulong,
-        )
-    })
-}
-
-/// The capability to use raw sockets and transparent proxying (linux/capability.h).
-pub const CAP_NET_RAW: u32 = 13;
-
-/// Gives up every capability of the calling thread, and of those it will start, but the one named (below 32).
-///
-/// # Errors
-/// As the system says.
-pub fn keep_only_capability(capability: u32) -> io::Result<()> {
-    #[repr(C)]
-    struct Header {
-        version: u32,
-        pid: libc::c_int,
-    }
-    #[repr(C)]
-    #[derive(Clone, Copy)]
-    struct Data {
-        effective: u32,
-        permitted: u32,
-        inheritable: u32,
-    }
-    const VERSION_3: u32 = 0x2008_0522; // two sets of 32 bits
-    let mask = 1u32.checked_shl(capability).unwrap_or(0);
-    let none = Data {
-        effective: 0,
-        permitted: 0,
-        inheritable: 0,
-    };
-    let mut header = Header {
-        version: VERSION_3,
-        pid: 0,
-    };
-    let sets = [
-        Data {
-            effective: mask,
-            permitted: mask,
-            inheritable: 0,
-        },
-        none,
-    ];
-    // SAFETY: header and sets have the layout that version 3 asks for, and outlive the call.
-    let rc = unsafe { libc::syscall(libc::SYS_capset, &raw mut header, sets.as_ptr()) };
-    if rc == -1 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
 }
 
 /// Whether the process could become root again; tried, since that is the only proof.

@@ -122,6 +122,18 @@ impl Starter {
         self
     }
 
+    /// The program is nobody's and has these capabilities. Needs root.
+    pub fn nobody_with(mut self, capabilities: u64) -> Starter {
+        self.setup.nobody_with = Some(capabilities);
+        self
+    }
+
+    /// For the program the kernel has no such system call.
+    pub fn without_call(mut self, number: libc::c_long) -> Starter {
+        self.setup.without_call = Some(number);
+        self
+    }
+
     /// Hands over a descriptor as `number`.
     pub fn descriptor(mut self, ours: &impl AsRawFd, number: i32) -> Starter {
         self.setup.fds.push((ours.as_raw_fd(), number));

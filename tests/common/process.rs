@@ -80,6 +80,11 @@ pub struct Setup {
     pub ignored: Vec<libc::c_int>,
     /// A file that the child finds as /etc/hosts. Needs root and mount namespaces: see [`can_have_own_hosts`].
     pub hosts: Option<std::ffi::CString>,
+    /// The child is nobody's (65534) and has these capabilities, ambient ones too, as a service manager gives them. Needs
+    /// root.
+    pub nobody_with: Option<u64>,
+    /// For the child the kernel has no such system call (ENOSYS).
+    pub without_call: Option<libc::c_long>,
 }
 
 /// Starts `command` with pipes for its output.
@@ -169,8 +174,74 @@ fn in_child(setup: &Setup) -> io::Result<()> {
                 none.cast(),
             ))?;
         }
+        if let Some(capabilities) = setup.nobody_with {
+            become_nobody(capabilities)?;
+        }
+        if let Some(number) = setup.without_call {
+            ok(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))?;
+            let filter = without(number as u32);
+            let program = libc::sock_fprog {
+                len: filter.len() as libc::c_ushort,
+                filter: filter.as_ptr().cast_mut(),
+            };
+            let mode = libc::SECCOMP_MODE_FILTER;
+            ok(libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const program))?;
+        }
     }
     Ok(())
+}
+
+/// A filter of system calls by which one is not there: load the number, compare, and give one of two answers.
+fn without(number: u32) -> [libc::sock_filter; 4] {
+    let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
+    let answer = (libc::BPF_RET | libc::BPF_K) as u16;
+    let missing = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
+    [
+        step((libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16, 0, 0, 0),
+        step(
+            (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16,
+            0,
+            1,
+            number,
+        ),
+        step(answer, 0, 0, missing),
+        step(answer, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ]
+}
+
+/// Runs in the child.
+fn become_nobody(capabilities: u64) -> io::Result<()> {
+    const NOBODY: u32 = 65534;
+    let (low, high) = (capabilities as u32, (capabilities >> 32) as u32);
+    let header = [0x2008_0522_u32, 0]; // version 3, this thread
+    let sets = [low, low, low, high, high, high];
+    let ok = |rc: libc::c_long| match rc {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    };
+    let prctl = |what: libc::c_int, one: libc::c_int, two: u32| {
+        let [one, two] = [i64::from(one) as libc::c_ulong, libc::c_ulong::from(two)];
+        let none: libc::c_ulong = 0;
+        // SAFETY: these operations take numbers.
+        ok(unsafe { libc::prctl(what, one, two, none, none) }.into())
+    };
+    // SAFETY: plain system calls on integers and on the two arrays above.
+    unsafe {
+        ok(libc::setgroups(0, std::ptr::null()).into())?;
+        ok(libc::setresgid(NOBODY, NOBODY, NOBODY).into())?;
+        prctl(libc::PR_SET_KEEPCAPS, 1, 0)?;
+        ok(libc::setresuid(NOBODY, NOBODY, NOBODY).into())?;
+        ok(libc::syscall(
+            libc::SYS_capset,
+            header.as_ptr(),
+            sets.as_ptr(),
+        ))?;
+    }
+    for capability in (0..u64::BITS).filter(|bit| capabilities >> bit & 1 != 0) {
+        prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE, capability)?;
+    }
+    // The change of user has undone it.
+    prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0)
 }
 
 impl Running {

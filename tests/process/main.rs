@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use common::gate::{Starter, run};
 use common::http::{Broken, Client};
-use common::{App, Gate, LIMIT, Temp, cannot_here, is_root, process, until};
+use common::{App, Gate, LIMIT, Temp, process, until};
 
 /// An application that answers when it is told to, and each time the sender is used or dropped.
 fn waiting() -> (App, Sender<()>) {
@@ -559,38 +559,6 @@ fn the_pid_file_has_the_pid_and_goes_away() {
     assert_eq!(text.trim().parse(), Ok(gate.pid()));
     gate.stop().clean();
     assert!(!std::path::Path::new(&path).exists());
-}
-
-#[test]
-fn root_can_be_given_up() {
-    if !is_root() {
-        return cannot_here("root_can_be_given_up", "the test does not run as root");
-    }
-    let app = App::tcp(|scgi| drop(scgi.answer("served")));
-    let gate = Gate::start(["--pass", &app.addr(), "--user", "nobody"]);
-    assert_eq!(gate.get("/").is(200).text(), "served");
-    for name in ["Uid", "Gid"] {
-        let line = process::status_line(gate.pid(), name).expect(name);
-        assert!(
-            line.split_whitespace().all(|id| id != "0"),
-            "{name}: {line}"
-        );
-    }
-    assert_eq!(
-        process::status_line(gate.pid(), "Groups")
-            .map(|g| g.split_whitespace().any(|id| id == "0")),
-        Some(false)
-    );
-    // Every thread, not only the first.
-    for task in std::fs::read_dir(format!("/proc/{}/task", gate.pid()))
-        .expect("tasks")
-        .flatten()
-    {
-        let status = std::fs::read_to_string(task.path().join("status")).expect("status");
-        let uid = status.lines().find(|l| l.starts_with("Uid:")).expect("Uid");
-        assert!(uid.split_whitespace().skip(1).all(|id| id != "0"), "{uid}");
-    }
-    gate.stop();
 }
 
 #[test]

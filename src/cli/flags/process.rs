@@ -1,7 +1,9 @@
 //! The process.
 
 use crate::cli::table::{Flag, HTTP, ROW, Role, Topic};
-use crate::cli::values::{access_log, bytes, log_format, log_level, number, path, put, time, user};
+use crate::cli::values::{
+    access_log, bytes, log_format, log_level, number, on_off, path, put, time, user,
+};
 
 const BASE: Flag = Flag {
     topic: Topic::Process,
@@ -53,8 +55,29 @@ pub const FLAGS: &[Flag] = &[
         arg: "USER",
         brief: "run as this user once the sockets are open",
         manual: "Gives up the rights of root for those of this user once the sockets and the log files are open. A second \
-            word names the group; without it the user's own groups are taken.",
+            word names the group; without it the user's own groups are taken. With or without this flag, a process that is \
+            not root's then keeps no capability but CAP_NET_RAW (or CAP_NET_ADMIN, if it was given that alone) for \
+            `--bind` with `transparent`, and CAP_NET_BIND_SERVICE for `--bind` to a port below 1024; and no process can gain \
+            any by a program it starts (no_new_privs).",
         role: Role::Set(|s, v| put(&mut s.user, user(v))),
+        ..BASE
+    },
+    Flag {
+        long: "confine",
+        arg: "on|off",
+        default: "off",
+        brief: "open no files but those the command line names",
+        manual: "Holds the process to the files that the command line names, by Landlock: for reading the directories of \
+            `--root`, `--alias` and `--sendfile-root`, for writing too those of `--temp-path`, `--cache-path` and `--store`; \
+            those of log files for writing alone; and of the process id's and of sockets, to remove them. Where addresses of \
+            applications are looked up while it runs, the system's configuration and libraries can be read as well. It \
+            begins once the sockets are open and `--user` holds, and never ends. A path with variables counts up to the last \
+            slash before the first of them (`$uri` begins with one); one that begins with a variable leaves that kind of access open. For a directory \
+            that is missing its nearest parent counts. Without `--temp-path` the system's directory of temporary files can be \
+            read and written, which others use too. Links within these paths are followed once, at the start: a program \
+            whose content moves behind a link must be started anew. Connections are not touched. Where the kernel can not do \
+            it (Linux 5.19 is needed, with Landlock switched on), the program does not start.",
+        role: Role::Set(|s, v| put(&mut s.confine, on_off(v))),
         ..BASE
     },
     Flag {

@@ -20,6 +20,7 @@ pub fn process(http: &Settings, remarks: &mut Remarks) -> Process {
         memory: http.memory.unwrap_or(0),
         user: http.user.clone(),
         pid: http.pid.clone(),
+        confine: http.confine.unwrap_or(false),
         access_logs: access_logs(http, remarks),
         log_level: http.log_level.unwrap_or(log::LevelFilter::Info),
         shutdown_timeout: http.shutdown_timeout.unwrap_or(Duration::from_secs(30)),

@@ -59,6 +59,7 @@ fn config(name: &str, root: Option<&str>) -> Config {
             memory: 0,
             user: None,
             pid: None,
+            confine: false,
             access_logs: Vec::<AccessLog>::new(),
             log_level: log::LevelFilter::Off,
             shutdown_timeout: second,

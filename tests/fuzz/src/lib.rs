@@ -8,15 +8,22 @@
 //!
 //! New inputs go to the first directory, `corpus` only gives the seeds. `tests/fuzz_loop.rs` runs the same checks on the
 //! seeds and on changed copies of them with any toolchain, as a part of `cargo test`.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 // The rooms name each other as `crate::ROOM`, so here they stand at the root too.
 // Of this room only what reads foreign bytes; the rest works with files and threads.
 #[path = "../../../src/cache"]
 mod cache {
+    pub mod directives;
     pub mod format;
     mod meta;
+    pub mod vary;
     pub use meta::{Meta, Variant};
+}
+// As of the cache.
+#[path = "../../../src/cli"]
+mod cli {
+    pub mod words;
 }
 #[path = "../../../src/config/mod.rs"]
 mod config;
@@ -25,7 +32,9 @@ mod http;
 // As of the cache.
 #[path = "../../../src/respond"]
 mod respond {
+    pub mod conditions;
     pub mod head;
+    pub mod ranges;
 }
 #[path = "../../../src/scgi/mod.rs"]
 mod scgi;

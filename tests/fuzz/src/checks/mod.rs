@@ -9,7 +9,9 @@ mod proxy;
 mod request;
 mod response;
 mod text;
+mod values;
 mod wire;
+mod words;
 
 pub use cached::cache_file;
 pub use chunks::chunked;
@@ -17,7 +19,9 @@ pub use proxy::proxy_protocol;
 pub use request::request_head;
 pub use response::response_head;
 pub use text::{template, units};
+pub use values::{cache_control, conditions, http_date, ranges, vary};
 pub use wire::scgi_encode;
+pub use words::{address, path, words};
 
 /// Bytes as they can be read in a failure.
 fn shown(bytes: &[u8]) -> String {
