@@ -39,10 +39,14 @@ pub fn begin(config: &Config, temp: &Path) -> Result<(), String> {
         )
     })?;
     for (path, rights) in paths(config, temp) {
-        let path = existing(&path);
-        rules
-            .allow(path, rights)
-            .map_err(|e| format!("--confine: {}: {e}", path.display()))?;
+        // What is a link is opened where it leads, in another directory.
+        let target = path.canonicalize().ok();
+        for path in [Some(&path), target.as_ref()].into_iter().flatten() {
+            let path = existing(path);
+            rules
+                .allow(path, rights)
+                .map_err(|e| format!("--confine: {}: {e}", path.display()))?;
+        }
     }
     // No system has all of these.
     if let Some(pid) = &config.process.pid {

@@ -243,6 +243,38 @@ fn without_landlock_the_program_does_not_start() {
     gate.stop().clean();
 }
 
+/// Files that are links are used where they lead at the start, and replaced there.
+#[test]
+fn files_may_be_links() {
+    if !can_confine("files_may_be_links") {
+        return;
+    }
+    let (places, app) = (Places::new(), App::echo());
+    let at = |name: &str| places.temp.file(name);
+    for name in ["log", "users"] {
+        symlink(at(&format!("two/{name}")), at(&format!("one/{name}"))).expect("linked");
+    }
+    fs::write(
+        at("two/users"),
+        "joe:$5$abcdefgh$gruCpC7VkOTspMQTTSAR8mtlO9Upms.fwqE5y16JVM.\n",
+    )
+    .expect("written");
+    let mut gate = Starter::new()
+        .args(["--confine", "on", "--temp-path", &places.spool])
+        .args(["--pass", &app.addr(), "--access-log", &at("one/log")]);
+    if cfg!(feature = "auth") {
+        gate = gate.args(["--auth-basic", &format!("realm {}", at("one/users"))]);
+    }
+    let gate = gate.start();
+    fs::rename(at("two/log"), at("two/old")).expect("renamed");
+    gate.signal(libc::SIGUSR1);
+    until("the new log", || Path::new(&at("two/log")).exists());
+    let mut client = gate.client();
+    // "joe:secret"
+    client.send("GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Basic am9lOnNlY3JldA==\r\n\r\n");
+    client.response().is(200);
+}
+
 /// The file is read again when it has changed, by its name: another file may stand there then.
 #[test]
 fn passwords_are_read_again() {
