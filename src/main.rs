@@ -179,7 +179,11 @@ fn run(
     }
     // Before any thread: they inherit the mask.
     let signals = sys::Signals::open().map_err(|e| format!("signals: {e}"))?;
-    let manager = Notify::open(Instant::now());
+    // A web server that runs us as a CGI program may leave us its own variables: its manager is none of ours.
+    let manager = match incoming {
+        Some(_) => None,
+        None => Notify::open(Instant::now()),
+    };
     privileges::bound_heaps();
     let listeners = match incoming {
         Some(_) => Vec::new(),

@@ -1,11 +1,13 @@
 //! How it ends when something is in the way: no server, a wrong command line, a client that left, a signal.
 
+use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 
 use super::Call;
 use crate::common::process::describe;
-use crate::common::{App, Latch};
+use crate::common::{App, Latch, Temp};
 
 #[test]
 fn without_a_server_it_says_so() {
@@ -122,4 +124,18 @@ fn a_signal_ends_it_while_nobody_reads_the_rest() {
     app.wait_accepted(1);
     running.signal(libc::SIGTERM);
     assert_eq!(running.wait().code(), Some(1));
+}
+
+/// A server hands down its own environment, and would be taken for ready or for stopping.
+#[test]
+fn the_manager_of_the_server_hears_nothing() {
+    let (app, dir) = (App::echo(), Temp::new());
+    let manager = UnixDatagram::bind(dir.file("manager")).expect("bound");
+    manager.set_nonblocking(true).expect("set");
+    Call::to(&app)
+        .env(&[&format!("NOTIFY_SOCKET={}", dir.file("manager"))])
+        .run()
+        .is("200 OK");
+    let heard = manager.recv(&mut [0; 64]).map_err(|e| e.kind());
+    assert_eq!(heard, Err(ErrorKind::WouldBlock));
 }
