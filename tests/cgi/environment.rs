@@ -212,3 +212,23 @@ fn a_proxy_before_the_server_is_believed_where_it_should() {
         ("203.0.113.9".into(), "192.0.2.7".into())
     );
 }
+
+/// Whose password has been checked here is the user, whatever the server found out about somebody else.
+#[cfg(feature = "auth")]
+#[test]
+fn a_password_that_is_asked_for_here_names_the_user() {
+    const HASH: &str = "$2y$04$5ZsEWJwUS5pvZWUv0WKAluq3P0.qWjRSpMWF4HTSQPmcFmG6NPaqW"; // secret
+    let (app, dir) = (App::echo(), Temp::new());
+    dir.write("users", &format!("joe:{HASH}\n"));
+    let flag = format!("home {}", dir.file("users"));
+    let servers = ["REMOTE_USER=ann", "AUTH_TYPE=Digest"];
+    let call = || Call::to(&app).args(&["--auth-basic", &flag]).env(&servers);
+    call().run().is("401 Unauthorized");
+    let answer = call()
+        .env(&["HTTP_AUTHORIZATION=Basic am9lOnNlY3JldA=="])
+        .run()
+        .is("200 OK");
+    assert_eq!(answer.param("REMOTE_USER"), "joe");
+    assert_eq!(answer.param("AUTH_TYPE"), "Basic");
+    assert_eq!(answer.param("HTTP_AUTHORIZATION"), "-");
+}

@@ -128,6 +128,7 @@ pub fn request_id(connection: u64, requests: u32) -> u128 {
 impl Values for Facts<'_> {
     fn put(&self, var: &Var, out: &mut Vec<u8>) -> bool {
         if let Some(outer) = &self.config.outer
+            && !(self.asks_password() && matches!(var, Var::RemoteUser | Var::AuthType))
             && let Some(text) = outer.value(var)
         {
             return put_bytes(out, text);
@@ -225,13 +226,20 @@ impl Values for Facts<'_> {
                 proxy.is_some_and(|addr| put_ip(out, addr.ip()))
             }
             Var::UpstreamCacheStatus => put_some(out, self.cache.map(|c| c.name().as_bytes())),
-            // Spool files have no name; who checks a user is known to a server in front alone.
-            Var::RequestBodyFile | Var::AuthType => false,
+            Var::AuthType => self.asks_password() && put_bytes(out, b"Basic"),
+            // Spool files have no name.
+            Var::RequestBodyFile => false,
         }
     }
 }
 
 impl<'a> Facts<'a> {
+    /// Whether the user is one of ours (`--auth-basic`), whatever a server in front says of its own.
+    fn asks_password(&self) -> bool {
+        self.location
+            .is_some_and(|location| location.auth.is_some())
+    }
+
     /// From the first byte of the request to the moment of evaluation.
     pub fn elapsed(&self) -> Duration {
         self.now.saturating_duration_since(self.started)
