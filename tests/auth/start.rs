@@ -181,23 +181,28 @@ fn an_application_that_the_network_reaches_is_warned_of() {
     // What is no application, or not to be reached by a path.
     assert!(warnings(&["-l", "80", "--root", "/"]).is_empty());
     assert!(warnings(&["-l", "80", "--demo"]).is_empty());
-    assert!(
-        warnings(&[
-            "-l",
-            "80",
-            "--root",
-            "/",
-            "--error-page",
-            "404 @a",
-            "--location",
-            "/",
-            "--location",
-            "@a",
-            "--pass",
-            "unix:/a"
-        ])
-        .is_empty()
-    );
+    // Within the gateway alone, unless an error page takes everybody there.
+    for (page, name, opens) in [
+        ("404 @a", "@a", true),
+        ("404 = /fetch$uri", "/fetch/", true),
+        ("404 = /fetch$args", "/fetch/", false),
+        ("404 = /fetch", "= /fetch", true),
+        ("404 = /fetch", "= /fetch/", false),
+        ("404 = /other", "/fetch/", false),
+    ] {
+        let internal = if name.starts_with('@') {
+            &[][..]
+        } else {
+            &["--internal"]
+        };
+        let to = |guard: &[&str]| {
+            let args = ["-l", "80", "--root", "/", "--error-page", page];
+            let app = ["--location", name, "--pass", "unix:/a"];
+            warnings(&[&args[..], &["--location", "/"], guard, &app, internal].concat()).len()
+        };
+        assert_eq!(to(&[]), usize::from(opens), "{page}: {name}");
+        assert_eq!(to(&["--deny", "all"]), 0, "{page}: {name}");
+    }
     assert!(
         warnings(&[
             "-l",

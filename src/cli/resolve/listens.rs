@@ -6,8 +6,10 @@ use crate::cli::listen::{
 use crate::cli::scopes::{self, ServerScope, Tree, complain};
 use crate::cli::words::Value;
 use crate::config::address::ListenAddress;
+use crate::config::content::PageTarget;
 use crate::config::names::NameTable;
-use crate::config::{Handler, Listen, Server};
+use crate::config::{Handler, Listen, Location, Match, Server};
+use crate::template::{Part, Template, Var};
 
 use super::{Remarks, place};
 
@@ -55,12 +57,14 @@ pub fn warn_of_open(tree: &Tree, servers: &[Server], remarks: &mut Remarks) {
         else {
             continue;
         };
-        for (location, resolved) in server.locations.iter().zip(&resolved.locations) {
-            let open = matches!(resolved.handler, Handler::Scgi(_))
-                && !resolved.internal
-                && resolved.access.rules.is_empty()
-                && resolved.auth.is_none();
-            if !open || tree.http.settings.demo {
+        let all = &resolved.locations;
+        for (location, resolved) in server.locations.iter().zip(all) {
+            let reached = !resolved.internal
+                || all
+                    .iter()
+                    .any(|from| !from.internal && is_unguarded(from) && page_leads(from, resolved));
+            let open = matches!(resolved.handler, Handler::Scgi(_)) && is_unguarded(resolved);
+            if !open || !reached || tree.http.settings.demo {
                 continue;
             }
             let ask = if cfg!(feature = "auth") {
@@ -77,6 +81,28 @@ pub fn warn_of_open(tree: &Tree, servers: &[Server], remarks: &mut Remarks) {
             remarks.warn(complain("pass", None, &why));
         }
     }
+}
+
+fn is_unguarded(location: &Location) -> bool {
+    location.access.rules.is_empty() && location.auth.is_none()
+}
+
+/// Whether `to` has an error page of `from`: `--error-page '404 = @app'` opens the application to whoever asks for what is missing.
+fn page_leads(from: &Location, to: &Location) -> bool {
+    let begin = |path: &Template| match path.parts() {
+        [Part::Text(text), Part::Var(Var::Uri), ..] => [text, &b"/"[..]].concat(),
+        [Part::Text(text), ..] => text.to_vec(),
+        _ => Vec::new(),
+    };
+    let mut pages = from.content.error_pages.iter();
+    pages.any(|page| match (&page.target, &to.matching) {
+        (PageTarget::Named(name), Match::Named(known)) => name == known,
+        (PageTarget::Uri(path), Match::Prefix(prefix)) => {
+            begin(path).starts_with(prefix.as_bytes())
+        }
+        (PageTarget::Uri(path), Match::Exact(exact)) => begin(path) == exact.as_bytes(),
+        _ => false,
+    })
 }
 
 fn specs(tree: &Tree, server: &ServerScope) -> Vec<ListenSpec> {
