@@ -46,6 +46,7 @@ recipes! {
     downloads: "Downloads that an application allows" => sites::downloads,
     behind_a_proxy: "Behind HAProxy, hitch or stunnel" => sites::behind_a_proxy,
     service: "As a service (systemd)" => sites::service,
+    cgi: "As a CGI program: uhttpd, BusyBox httpd" => sites::cgi,
 }
 
 #[test]

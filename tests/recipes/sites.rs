@@ -1,6 +1,9 @@
 //! Recipes that are about scgate more than about an application, which is a scripted one here.
 
-use super::stage::Stage;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use super::stage::{Stage, free_port};
+use crate::common::{Client, gate};
 
 pub fn several(stage: &mut Stage) {
     stage.write("/srv/www/sorry.html", "sorry");
@@ -128,4 +131,38 @@ pub fn service(stage: &mut Stage) {
     let gate = stage.service();
     gate.get("/RPC2").is(200);
     assert_eq!(gate.get("/other").status, 404);
+}
+
+/// The script as it stands there, under BusyBox httpd.
+pub fn cgi(stage: &mut Stage) {
+    if !stage.has(&["busybox"]) {
+        return;
+    }
+    stage.echo("unix:/run/app.sock");
+    stage.instead("exec scgate --cgi", |stage| {
+        let text = stage.here(&stage.block("sh"));
+        let script = stage.write("/www/cgi-bin/app", &text);
+        std::fs::set_permissions(script, PermissionsExt::from_mode(0o755)).expect("chmod");
+    });
+    assert!(stage.run().is_empty());
+    let mut httpd = stage.command("busybox");
+    let dir = stage.make_dir("bin");
+    symlink(gate::program(), format!("{dir}/scgate")).expect("linked");
+    let path = std::env::var("PATH").unwrap_or_default();
+    let address = format!("127.0.0.1:{}", free_port());
+    httpd.args(["httpd", "-f", "-p", &address, "-h", &stage.here("/www")]);
+    httpd.env("PATH", format!("{dir}:{path}"));
+    stage.start("busybox", httpd);
+    stage.wait_for(&address);
+    let mut client = Client::tcp(address.parse().expect("an address"));
+    client.send("GET /cgi-bin/app/there?a=b HTTP/1.0\r\nHost: a\r\n\r\n");
+    let response = client.response().is(200);
+    for (name, value) in [
+        ("SCRIPT_NAME", "/cgi-bin/app"),
+        ("PATH_INFO", "/there"),
+        ("QUERY_STRING", "a=b"),
+        ("REMOTE_ADDR", "127.0.0.1"),
+    ] {
+        assert_eq!(response.param(name).as_deref(), Some(value), "{name}");
+    }
 }

@@ -271,6 +271,13 @@ impl Stage {
         self.gateway(&readme::commands(&line)[0])
     }
 
+    /// The text of the first block in a language.
+    pub fn block(&self, language: &str) -> String {
+        let mut blocks = self.recipe.blocks.iter();
+        let found = blocks.find(|block| block.language == language);
+        found.map_or_else(String::new, |block| block.text.clone())
+    }
+
     /// Writes the files that the recipe shows; `run` does so too.
     pub fn files(&mut self) {
         for block in self.recipe.blocks.clone() {
