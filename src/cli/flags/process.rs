@@ -68,8 +68,9 @@ pub const FLAGS: &[Flag] = &[
         default: "off",
         brief: "open no files but those the command line names",
         manual: "Holds the process to the files that the command line names, by Landlock: for reading the directories of \
-            `--root`, `--alias` and `--sendfile-root`, for writing too those of `--temp-path`, `--cache-path` and `--store`; \
-            those of log files for writing alone; and of the process id's and of sockets, to remove them. Where addresses of \
+            `--root`, `--alias` and `--sendfile-root` and those of the files of `--auth-basic`, for writing too those of \
+            `--temp-path`, `--cache-path` and `--store`; those of log files for writing alone; and of the process id's and of \
+            sockets, to remove them. Of a file that is a link the directory to which it leads counts too. Where addresses of \
             applications are looked up while it runs, the system's configuration and libraries can be read as well. It \
             begins once the sockets are open and `--user` holds, and never ends. A path with variables counts up to the last \
             slash before the first of them (`$uri` begins with one); one that begins with a variable leaves that kind of access open. For a directory \
