@@ -5,6 +5,15 @@
 #![allow(dead_code, unused_imports)]
 
 // The rooms name each other as `crate::ROOM`, so here they stand at the root too.
+// Without what calls on the clock and on threads.
+#[cfg(feature = "auth")]
+#[path = "../src/auth"]
+mod auth {
+    mod credentials;
+    pub mod file;
+    pub mod hash;
+    pub use credentials::{Credentials, challenge};
+}
 // Of this room only what reads foreign bytes; the rest works with files and threads.
 #[path = "../src/cache"]
 mod cache {
@@ -13,6 +22,12 @@ mod cache {
     mod meta;
     pub mod vary;
     pub use meta::{Meta, Variant};
+}
+// Its pure part.
+#[path = "../src/cgi"]
+mod cgi {
+    pub mod answer;
+    pub mod environment;
 }
 // As of the cache.
 #[path = "../src/cli"]

@@ -197,10 +197,10 @@ impl<'a> Vars<'a> {
             let Some(name) = variable.strip_prefix(b"HTTP_") else {
                 continue;
             };
-            if NOT_FIELDS
-                .iter()
-                .any(|known| known.eq_ignore_ascii_case(name))
-            {
+            // Some servers leave hyphens in the names.
+            let same = |(a, b): (&u8, &u8)| a.eq_ignore_ascii_case(b) || (*a == b'_' && *b == b'-');
+            let is = |known: &&[u8]| known.len() == name.len() && known.iter().zip(name).all(same);
+            if NOT_FIELDS.iter().any(is) {
                 continue;
             }
             let odd = |b: &u8| !b.is_ascii_alphanumeric() && *b != b'_' && *b != b'-';

@@ -66,6 +66,9 @@ fn variables_of_fields_become_fields() {
         "HTTP_TRANSFER_ENCODING=",
         "HTTP_EXPECT=100-continue",
         "HTTP_TE=trailers",
+        "HTTP_TRANSFER-ENCODING=chunked",
+        "HTTP_Content-Length=5",
+        "HTTP_Proxy-Connection=keep-alive",
         "HTTPX=1",
         "http_proxy=http://evil/",
     ]);

@@ -3,7 +3,10 @@
 //!
 //! Used twice: by the targets of the fuzz package and by the integration test `fuzz_loop`.
 
+#[cfg(feature = "auth")]
+mod auth;
 mod cached;
+mod cgi;
 mod chunks;
 mod proxy;
 mod request;
@@ -13,7 +16,10 @@ mod values;
 mod wire;
 mod words;
 
+#[cfg(feature = "auth")]
+pub use auth::{credentials, password_file};
 pub use cached::cache_file;
+pub use cgi::{cgi_answer, cgi_environment};
 pub use chunks::chunked;
 pub use proxy::proxy_protocol;
 pub use request::request_head;
