@@ -87,7 +87,7 @@ fn main() -> ExitCode {
             complain(Level::Warn, &warnings);
             print(&text)
         }
-        Action::Probe(plan) => match probe::run(&plan, &mut write) {
+        Action::Probe(plan) => match cfg!(feature = "probe") && probe::run(&plan, &mut write) {
             true => ExitCode::SUCCESS,
             false => ExitCode::from(FAILURE),
         },
@@ -205,9 +205,7 @@ fn run(
     if config.process.confine {
         confine::begin(config, demo_dir.parent().unwrap_or(demo_dir))?;
     }
-    let _demo = config
-        .process
-        .demo
+    let _demo = (cfg!(feature = "demo") && config.process.demo)
         .then(|| Demo::start(demo_dir))
         .transpose()?;
 

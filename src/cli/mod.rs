@@ -68,7 +68,10 @@ pub fn parse(args: &[OsString], demo_socket: &Path) -> Action {
     }
     tree.errors.splice(0..0, args.errors);
     if tree.commands.iter().any(|(name, _)| *name == "probe") {
-        return probe::action(tree, demo_socket);
+        return match cfg!(feature = "probe") {
+            true => probe::action(tree, demo_socket),
+            false => fail(&[complain("probe", None, &values::left_out("probe"))]),
+        };
     }
     configured(tree, demo_socket)
 }

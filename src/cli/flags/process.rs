@@ -2,7 +2,7 @@
 
 use crate::cli::table::{Flag, HTTP, ROW, Role, Topic};
 use crate::cli::values::{
-    access_log, bytes, log_format, log_level, number, on_off, path, put, time, user,
+    access_log, bytes, left_out, log_format, log_level, number, on_off, path, put, time, user,
 };
 
 const BASE: Flag = Flag {
@@ -147,8 +147,11 @@ pub const FLAGS: &[Flag] = &[
             request. The program can be tried so with nothing else installed. It takes the place of `--pass` in every \
             location and does not go together with it.",
         role: Role::Set(|s, _| {
-            s.demo = true;
-            Ok(())
+            s.demo = cfg!(feature = "demo");
+            match s.demo {
+                true => Ok(()),
+                false => Err(left_out("demo")),
+            }
         }),
         ..BASE
     },

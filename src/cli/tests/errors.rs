@@ -314,3 +314,16 @@ fn what_outlives_a_request_does_not_go_with_cgi() {
     assert!(error(&["--server", "a", P, "--cgi"]).contains("at the http level only"));
     config(&["--cgi", P, "--access-log", "/dev/stderr", "--memory", "8m"]);
 }
+
+/// The smallest build, of which `scripts/build --small` makes a program.
+#[cfg(not(feature = "probe"))]
+#[test]
+fn what_is_not_in_this_build_is_refused() {
+    let why = "not in this build, which was made without the feature";
+    assert_eq!(
+        error(&["--probe", "unix:/x"]),
+        format!("--probe: {why} \"probe\"")
+    );
+    #[cfg(not(feature = "demo"))]
+    assert_eq!(error(&["--demo"]), format!("--demo: {why} \"demo\""));
+}

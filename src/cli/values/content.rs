@@ -324,7 +324,7 @@ pub fn auth_basic(value: &Value) -> Result<Option<(Template, PathBuf)>, String> 
 pub fn auth_basic(value: &Value) -> Result<Option<(Template, PathBuf)>, String> {
     match value.one() {
         Ok("off") => Ok(None),
-        _ => Err("not in this build, which was made without the feature \"auth\"".into()),
+        _ => Err(super::left_out("auth")),
     }
 }
 

@@ -44,6 +44,13 @@ fn named(text: &str, why: &str) -> String {
     format!("\"{text}\" {why}")
 }
 
+/// What is said of a flag that needs a Cargo feature this build has not.
+#[cold]
+#[inline(never)]
+pub fn left_out(feature: &str) -> String {
+    format!("not in this build, which was made without the feature \"{feature}\"")
+}
+
 /// `on` or `off`.
 pub fn on_off(value: &Value) -> Result<bool, String> {
     match value.one()? {
