@@ -15,6 +15,8 @@ pub enum Var {
     Arg(Box<str>),
     /// Has no name of its own, as SCRIPT_NAME and PATH_INFO.
     AuthType,
+    /// REMOTE_USER, but only of whom somebody has checked; has no name of its own either.
+    AuthUser,
     BinaryRemoteAddr,
     BodyBytesSent,
     BytesSent,

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::common::process::find_program;
-use crate::common::{Gate, Temp, left_out};
+use crate::common::{App, Gate, Temp, left_out};
 use crate::{ANN, House, JOE, base64, checks, get, says, send};
 
 const CHALLENGE: &str = r#"Basic realm="home", charset="UTF-8""#;
@@ -86,6 +86,31 @@ fn two_answers_are_none() {
     assert_eq!((house.app.accepted(), checks(&gate)), (0, 0));
 }
 
+/// Trac and others let in whom REMOTE_USER names.
+#[test]
+fn a_name_that_nobody_has_checked_is_not_the_user() {
+    let app = App::echo();
+    let gate = Gate::start([
+        "--location",
+        "/",
+        "--pass",
+        &app.addr(),
+        "--location",
+        "/said",
+        "--pass",
+        &app.addr(),
+        "--param",
+        "SAID $remote_user",
+    ]);
+    let claims = says("joe", "anything");
+    let response = get(&gate, "/", &claims).is(200);
+    assert_eq!(response.param("REMOTE_USER"), None);
+    let value = claims.trim_end().strip_prefix("Authorization: ");
+    assert_eq!(response.param("HTTP_AUTHORIZATION").as_deref(), value);
+    let response = get(&gate, "/said", &claims).is(200);
+    assert_eq!(response.param("SAID").as_deref(), Some("joe"));
+}
+
 #[test]
 fn the_operator_decides_what_else_is_told() {
     let house = House::new(JOE);
@@ -127,7 +152,7 @@ fn a_location_without_it_is_as_ever() {
     ]);
     get(&gate, "/", "").is(401);
     let response = get(&gate, "/open", &says("ann", "whatever")).is(200);
-    assert_eq!(response.param("REMOTE_USER").as_deref(), Some("ann"));
+    assert_eq!(response.param("REMOTE_USER"), None);
     assert_eq!(response.param("AUTH_TYPE"), None);
     assert!(response.param("HTTP_AUTHORIZATION").is_some());
 }

@@ -48,13 +48,14 @@ fn an_error_page_keeps_the_question() {
         ("401 /open/page", 401, "an open page"),
         ("401 =200 /open/page", 200, "an open page"),
         ("401 /said", 401, "said"),
-        ("401 @app", 401, "REMOTE_USER=joe"),
+        ("401 @app", 401, "REQUEST_URI=/shut/page"),
         ("401 /shut/page", 401, "401 Unauthorized"),
         ("401 /open/none", 401, "401 Unauthorized"),
         ("401 http://login.example/", 302, "302"),
     ] {
         let gate = gate(page);
         let response = get(&gate, "/shut/page", &says("joe", "wrong")).is(status);
+        assert!(!response.text().contains("REMOTE_USER"), "{page}");
         assert!(
             response.text().contains(text),
             "{page}: {}",

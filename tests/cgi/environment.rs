@@ -213,6 +213,15 @@ fn a_proxy_before_the_server_is_believed_where_it_should() {
     );
 }
 
+#[test]
+fn a_name_that_nobody_has_checked_is_not_the_user() {
+    let app = App::echo();
+    let claims = "HTTP_AUTHORIZATION=Basic am9lOnNlY3JldA==";
+    let answer = Call::to(&app).env(&[claims]).run().is("200 OK");
+    assert_eq!(answer.param("REMOTE_USER"), "-");
+    assert_eq!(answer.param("AUTH_TYPE"), "-");
+}
+
 /// Whose password has been checked here is the user, whatever the server found out about somebody else.
 #[cfg(feature = "auth")]
 #[test]

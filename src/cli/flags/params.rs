@@ -31,7 +31,7 @@ pub const FLAGS: &[Flag] = &[
         manual: "Sends REQUEST_METHOD, REQUEST_URI, QUERY_STRING, CONTENT_TYPE, DOCUMENT_URI, DOCUMENT_ROOT, \
             SERVER_PROTOCOL, REQUEST_SCHEME, HTTPS (where it is not empty), REMOTE_ADDR, REMOTE_PORT, SERVER_ADDR, \
             SERVER_PORT, SERVER_NAME, SCRIPT_NAME, PATH_INFO, GATEWAY_INTERFACE, SERVER_SOFTWARE and REMOTE_USER (where \
-            it is not empty). With `off` only what `--param` names is sent. CONTENT_LENGTH always comes first, and \
+            `--auth-basic`, or with `--cgi` the server, has checked it). With `off` only what `--param` names is sent. CONTENT_LENGTH always comes first, and \
             SCGI is always there.",
         role: Role::Set(|s, v| put(&mut s.default_params, on_off(v))),
         ..BASE

@@ -159,16 +159,13 @@ pub fn warn(location: &Location, maps: &[Map], place: &str, remarks: &mut Remark
     }
 }
 
-/// Whether a condition goes by who the client is, or where it has come in, and not by what it has sent alone.
+/// Whether a condition goes by who the client is, or where it has come in, and not by what it has sent alone, as the name in
+/// `$remote_user` is.
 fn tells_who(condition: &Template, maps: &[Map]) -> bool {
     condition.parts().iter().any(|part| match part {
-        Part::Var(
-            Var::RemoteAddr
-            | Var::BinaryRemoteAddr
-            | Var::RemoteUser
-            | Var::ServerAddr
-            | Var::ServerPort,
-        ) => true,
+        Part::Var(Var::RemoteAddr | Var::BinaryRemoteAddr | Var::ServerAddr | Var::ServerPort) => {
+            true
+        }
         // A map uses only those before it.
         Part::Var(Var::Map(at)) => maps.get(*at).is_some_and(|map| {
             let before = maps.get(..*at).unwrap_or_default();

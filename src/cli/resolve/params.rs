@@ -70,7 +70,7 @@ static STANDARD: [(&str, Var, bool); 17] = [
     ("SERVER_NAME", Var::ServerName, false),
     ("SCRIPT_NAME", Var::ScriptName, false),
     ("PATH_INFO", Var::PathInfo, false),
-    ("REMOTE_USER", Var::RemoteUser, true),
+    ("REMOTE_USER", Var::AuthUser, true),
 ];
 
 /// What is the same in every request; stands before REMOTE_USER.
@@ -94,7 +94,7 @@ pub fn standard(path_info: &PathInfo, cgi: bool) -> Vec<Param> {
     for (name, var, if_not_empty) in &STANDARD {
         match var {
             Var::ScriptName | Var::PathInfo if *path_info == PathInfo::Off => continue,
-            Var::RemoteUser => {
+            Var::AuthUser => {
                 for (name, text) in FIXED {
                     push(name, Template::text(text.as_bytes()), false);
                 }

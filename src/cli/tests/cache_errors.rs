@@ -206,6 +206,7 @@ fn a_purge_that_everybody_may_do_is_warned_of() {
         why
     );
     assert_eq!(purge(&["--cache-purge", "$remote_addr $arg_x"]), why);
+    assert_eq!(purge(&["--cache-purge", "$remote_user"]), why);
     assert!(purge(&["--cache-purge", "$http_x_purge", "--deny", "10.0.0.0/8"]).is_empty());
     assert!(purge(&["--cache-purge", "$http_x_purge", "--internal"]).is_empty());
     assert!(purge(&["--cache-purge", "0"]).is_empty());

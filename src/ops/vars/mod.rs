@@ -176,10 +176,7 @@ impl Values for Facts<'_> {
                 .conn
                 .remote
                 .is_some_and(|addr| addr.port() == 0 || put_count(out, addr.port().into())),
-            Var::RemoteUser => self
-                .request
-                .and_then(|r| r.field("authorization"))
-                .is_some_and(|f| fields::put_basic_user(f, out)),
+            Var::RemoteUser => self.put_basic_user(out),
             Var::Request => put_some(out, self.request.map(Request::line)),
             Var::RequestCompletion => put_bytes(out, if self.complete { b"OK" } else { b"" }),
             Var::RequestFilename => self.put_request_filename(out),
@@ -226,6 +223,12 @@ impl Values for Facts<'_> {
                 proxy.is_some_and(|addr| put_ip(out, addr.ip()))
             }
             Var::UpstreamCacheStatus => put_some(out, self.cache.map(|c| c.name().as_bytes())),
+            // What a client merely claims is no user: applications let in whom they are told.
+            Var::AuthUser if self.asks_password() => self.put_basic_user(out),
+            Var::AuthUser => {
+                let outer = self.config.outer.as_ref();
+                put_some(out, outer.and_then(|outer| outer.value(&Var::RemoteUser)))
+            }
             Var::AuthType => self.asks_password() && put_bytes(out, b"Basic"),
             // Spool files have no name.
             Var::RequestBodyFile => false,
@@ -234,6 +237,12 @@ impl Values for Facts<'_> {
 }
 
 impl<'a> Facts<'a> {
+    /// The name in the Authorization field, whether or not the password is right.
+    fn put_basic_user(&self, out: &mut Vec<u8>) -> bool {
+        let field = self.request.and_then(|r| r.field("authorization"));
+        field.is_some_and(|field| fields::put_basic_user(field, out))
+    }
+
     /// Whether the user is one of ours (`--auth-basic`), whatever a server in front says of its own.
     fn asks_password(&self) -> bool {
         self.location
