@@ -197,10 +197,14 @@ impl<'a> Vars<'a> {
             let Some(name) = variable.strip_prefix(b"HTTP_") else {
                 continue;
             };
-            if NOT_FIELDS
-                .iter()
-                .any(|known| known.eq_ignore_ascii_case(name))
-            {
+            // Variables have no hyphens. Where one has, it stands for the same field.
+            let same = |one: &u8, other: &u8| {
+                one.eq_ignore_ascii_case(other) || (*one == b'_' && *other == b'-')
+            };
+            let is = |known: &[u8]| {
+                known.len() == name.len() && known.iter().zip(name).all(|(a, b)| same(a, b))
+            };
+            if NOT_FIELDS.iter().any(|known| is(known)) {
                 continue;
             }
             let odd = |b: &u8| !b.is_ascii_alphanumeric() && *b != b'_' && *b != b'-';
