@@ -1,16 +1,14 @@
 //! Password files: a line for each user, `name:hash`, and perhaps more behind another colon. Lines that are empty or begin
 //! with `#` are none.
 
-use std::fs::{File, Metadata};
-use std::io::Read;
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::hash::Hash;
 
-/// Bytes of a file, and of one line of it.
-const MAX_FILE: u64 = 1 << 20;
+/// Bytes of a line.
 const MAX_LINE: usize = 1024;
 /// So many lines are complained of one by one.
 const MAX_REMARKS: usize = 20;
@@ -119,27 +117,6 @@ impl Stamp {
     }
 }
 
-/// Reads a file.
-///
-/// # Errors
-/// A phrase: it can not be read, or is no file that passwords could be in.
-pub fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let say = |error: std::io::Error| error.to_string();
-    // Before it is opened, which for a pipe would last.
-    if !std::fs::metadata(path).map_err(say)?.is_file() {
-        return Err("is not a plain file".into());
-    }
-    let mut text = Vec::new();
-    let file = File::open(path).map_err(say)?;
-    file.take(MAX_FILE + 1)
-        .read_to_end(&mut text)
-        .map_err(say)?;
-    match text.len() as u64 {
-        ..=MAX_FILE => Ok(text),
-        _ => Err("is too large (more than 1m)".into()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,30 +207,6 @@ mod tests {
         let other = GOOD.replace("NPaqW", "NPaaW");
         let (entries, _) = Entries::parse(format!("joe:{other}\njoe:{GOOD}\n").as_bytes());
         assert!(!entries.admits(b"joe", b"secret", 0));
-    }
-
-    #[test]
-    fn what_is_no_file_of_passwords_is_not_read() {
-        let dir = std::env::temp_dir();
-        assert_eq!(read(&dir).unwrap_err(), "is not a plain file");
-        assert_eq!(
-            read(Path::new("/dev/zero")).unwrap_err(),
-            "is not a plain file"
-        );
-        assert!(
-            read(&dir.join("no such file here"))
-                .unwrap_err()
-                .contains("No such file")
-        );
-        let large = dir.join(format!("scgate-test-large-{}", std::process::id()));
-        let file = File::create(&large).unwrap();
-        file.set_len(MAX_FILE + 1).unwrap();
-        let result = read(&large);
-        file.set_len(MAX_FILE).unwrap();
-        let fits = read(&large);
-        std::fs::remove_file(&large).unwrap();
-        assert_eq!(result.unwrap_err(), "is too large (more than 1m)");
-        assert_eq!(fits.unwrap().len() as u64, MAX_FILE);
     }
 
     #[test]

@@ -35,6 +35,12 @@ impl Memory {
         (check.until > now).then_some(check.right)
     }
 
+    /// Whether this was right when it was checked last, be it long ago.
+    pub fn was_right(&self, digest: u128) -> bool {
+        let check = self.place(digest).ok().and_then(|at| self.checks.get(at));
+        check.is_some_and(|check| check.right)
+    }
+
     /// Remembers a check. Where there is no room the one that would be forgotten soonest makes it: most often a wrong one.
     pub fn put(&mut self, digest: u128, file: usize, right: bool, now: Instant) {
         if self.checks.len() >= PLACES {
@@ -87,6 +93,9 @@ mod tests {
             (Some(false), Some(false), None)
         );
         assert_eq!(at(6, 0), None);
+        // It was right all the same.
+        let was = [7, 5, 6].map(|digest| memory.was_right(digest));
+        assert_eq!(was, [true, false, false]);
     }
 
     #[test]

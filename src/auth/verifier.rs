@@ -7,18 +7,22 @@
 //! thread is asked, which looks first. The lock is never held while a file is read or a hash is computed.
 
 use std::hash::{BuildHasher, RandomState};
+use std::net::{IpAddr, Ipv6Addr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Display, Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::credentials::Credentials;
-use super::file::{self, Entries, NOBODY, Stamp};
+use super::file::{Entries, NOBODY, Stamp};
 use super::memory::Memory;
+use super::reading::read;
 use crate::cache::zone::Waiter;
 
-/// Checks that may wait. Where guesses have filled the queue, whoever is remembered is let in all the same.
+/// Checks that may wait: in all, and those of one client address. Guesses can fill it, but whoever was right before is let in
+/// all the same, ahead of them.
 const QUEUE: usize = 64;
+const SHARE: usize = QUEUE / 4;
 /// A file is looked at again after this long.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long an answer is waited for.
@@ -67,10 +71,12 @@ pub type Wake = Box<dyn Fn(Waiter) + Send + Sync>;
 struct State {
     memory: Memory,
     files: Vec<Seen>,
-    /// Longest waiting first; never long.
+    /// Those that were right before, then the longest waiting first; never long.
     queue: Vec<Job>,
     /// What is being checked. Its name and password are with the thread.
     running: Option<Job>,
+    /// Who asked for that: another's turn comes next.
+    served: Option<IpAddr>,
     /// Answers that nobody has taken yet.
     answers: Vec<(Ticket, Verdict)>,
     tickets: u64,
@@ -90,6 +96,10 @@ struct Job {
     file: usize,
     digest: u128,
     who: Credentials,
+    /// Who asked first; `None`: a client without an address of its own, which may be many.
+    from: Option<IpAddr>,
+    /// It was right when it was checked last.
+    trusted: bool,
     waiters: Vec<(Ticket, Option<Waiter>)>,
     forgotten: u32,
 }
@@ -103,6 +113,14 @@ struct Book {
     /// Of its text.
     digest: u64,
     entries: Result<Entries, String>,
+}
+
+/// Whom an address stands for: who has one of IPv6 has 2^64 of them.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) >> 64 << 64).into(),
+        address => address,
+    }
 }
 
 impl State {
@@ -134,6 +152,20 @@ impl State {
         Some(self.answers.swap_remove(at).1)
     }
 
+    /// Whether one more check may wait for this client.
+    fn has_room(&self, from: Option<IpAddr>) -> bool {
+        let own = self.queue.iter().filter(|job| job.from == from).count();
+        self.queue.len() < QUEUE && (from.is_none() || own < SHARE)
+    }
+
+    /// The check that is to be made next: one that was right before; else that of another client than the last one's, so that
+    /// many guesses of one do not delay the others.
+    fn next(&mut self) -> Option<Job> {
+        let turn = |job: &Job| job.trusted || job.from.is_none() || job.from != self.served;
+        let at = self.queue.iter().position(turn).unwrap_or(0);
+        (at < self.queue.len()).then(|| self.queue.remove(at))
+    }
+
     /// Nobody waits for this answer any more. A check that has not begun and that nobody else waits for is not made.
     fn leave(&mut self, ticket: Ticket) {
         self.take(ticket);
@@ -154,8 +186,8 @@ impl Verifier {
         let mut books = Vec::new();
         for path in paths {
             let stamp = Stamp::read(path, SystemTime::now()).unwrap_or_default();
-            let text = file::read(path)
-                .map_err(|why| format!("--auth-basic: {}: {why}", path.display()))?;
+            let text =
+                read(path).map_err(|why| format!("--auth-basic: {}: {why}", path.display()))?;
             books.push(Book {
                 stamp,
                 forgotten: 0,
@@ -205,8 +237,16 @@ impl Verifier {
         self.keys[0].hash_one(text)
     }
 
-    /// Asks whether a file lets somebody in. `key`: the connection that is to be woken; `None` for who will [`Verifier::wait`].
-    pub fn ask(&self, file: usize, who: Credentials, key: Option<Waiter>, now: Instant) -> Asked {
+    /// Asks whether a file lets somebody in. `from`: the client's address, where it has one of its own. `key`: the connection
+    /// that is to be woken; `None` for who will [`Verifier::wait`].
+    pub fn ask(
+        &self,
+        file: usize,
+        who: Credentials,
+        from: Option<IpAddr>,
+        key: Option<Waiter>,
+        now: Instant,
+    ) -> Asked {
         let [high, low] = &self.keys;
         let text = (file, &who.user, &who.password);
         let digest = u128::from(high.hash_one(text)) << 64 | u128::from(low.hash_one(text));
@@ -220,17 +260,22 @@ impl Verifier {
             job.waiters.push((ticket, key));
             return Asked::Wait(ticket);
         }
-        if state.queue.len() >= QUEUE {
+        let (from, trusted) = (from.map(network), state.memory.was_right(digest));
+        if !trusted && !state.has_room(from) {
             return Asked::Known(Verdict::Busy);
         }
         let forgotten = state.forgotten;
-        state.queue.push(Job {
+        let at = if trusted { 0 } else { state.queue.len() };
+        let job = Job {
             file,
             digest,
             who,
+            from,
+            trusted,
             waiters: vec![(ticket, key)],
             forgotten,
-        });
+        };
+        state.queue.insert(at, job);
         drop(state);
         self.work.notify_one();
         Asked::Wait(ticket)
@@ -285,14 +330,16 @@ impl Verifier {
     fn next(&self) -> (usize, u128, Credentials) {
         let mut state = self.lock();
         loop {
-            if !state.queue.is_empty() {
-                let mut job = state.queue.remove(0);
+            if let Some(mut job) = state.next() {
                 let nobody = Credentials {
                     user: Vec::new(),
                     password: Vec::new(),
                 };
                 let who = std::mem::replace(&mut job.who, nobody);
                 let (file, digest) = (job.file, job.digest);
+                if !job.trusted {
+                    state.served = job.from;
+                }
                 state.running = Some(job);
                 return (file, digest, who);
             }
@@ -384,7 +431,7 @@ impl Verifier {
             return false;
         }
         book.stamp = stamp.unwrap_or(None);
-        match file::read(path) {
+        match read(path) {
             Ok(text) => {
                 let digest = self.digest(&text);
                 if book.entries.is_ok() && book.digest == digest {
@@ -440,14 +487,14 @@ mod tests {
     #[test]
     fn the_same_question_waits_for_one_check() {
         let (verifier, now) = (idle(), Instant::now());
-        let first = ticket(verifier.ask(0, who(1), None, now));
-        let second = ticket(verifier.ask(0, who(1), None, now));
-        let other = ticket(verifier.ask(0, who(2), None, now));
+        let first = ticket(verifier.ask(0, who(1), None, None, now));
+        let second = ticket(verifier.ask(0, who(1), None, None, now));
+        let other = ticket(verifier.ask(0, who(2), None, None, now));
         assert_eq!(verifier.lock().queue.len(), 2);
         // It is joined while it runs, too.
         let (_, _, whose) = verifier.next();
         assert_eq!(whose.password, b"1");
-        let third = ticket(verifier.ask(0, who(1), None, now));
+        let third = ticket(verifier.ask(0, who(1), None, None, now));
         verifier.announce(Verdict::Wrong);
         for asked in [first, second, third] {
             assert_eq!(verifier.take(asked), Some(Verdict::Wrong));
@@ -460,17 +507,17 @@ mod tests {
     #[test]
     fn whoever_leaves_leaves_nothing() {
         let (verifier, now) = (idle(), Instant::now());
-        let both = [0, 1].map(|_| ticket(verifier.ask(0, who(1), None, now)));
+        let both = [0, 1].map(|_| ticket(verifier.ask(0, who(1), None, None, now)));
         verifier.leave(both[0]);
         assert_eq!(verifier.lock().queue.len(), 1, "another waits");
         verifier.leave(both[1]);
         assert!(verifier.lock().queue.is_empty());
-        let running = ticket(verifier.ask(0, who(1), None, now));
+        let running = ticket(verifier.ask(0, who(1), None, None, now));
         verifier.next();
         verifier.leave(running);
         verifier.announce(Verdict::Right);
         assert!(verifier.lock().answers.is_empty());
-        let over = ticket(verifier.ask(0, who(2), None, now));
+        let over = ticket(verifier.ask(0, who(2), None, None, now));
         verifier.next();
         verifier.announce(Verdict::Right);
         verifier.leave(over);
@@ -481,43 +528,95 @@ mod tests {
     fn the_queue_has_an_end() {
         let (verifier, now) = (idle(), Instant::now());
         let mut all: Vec<Ticket> = (0..QUEUE)
-            .map(|number| ticket(verifier.ask(0, who(number), None, now)))
+            .map(|number| ticket(verifier.ask(0, who(number), None, None, now)))
             .collect();
-        let full = verifier.ask(0, who(QUEUE), None, now);
+        let full = verifier.ask(0, who(QUEUE), None, None, now);
         assert_eq!(full, Asked::Known(Verdict::Busy));
-        ticket(verifier.ask(0, who(0), None, now));
+        ticket(verifier.ask(0, who(0), None, None, now));
         verifier.leave(all.pop().unwrap());
-        ticket(verifier.ask(0, who(QUEUE), None, now));
+        ticket(verifier.ask(0, who(QUEUE), None, None, now));
+    }
+
+    #[test]
+    fn one_address_has_a_share_and_no_more_than_every_other_turn() {
+        let (verifier, now) = (idle(), Instant::now());
+        let ask = |number, address: &str| {
+            let from = address.parse().ok();
+            verifier.ask(0, who(number), from, None, now)
+        };
+        for number in 0..SHARE {
+            ticket(ask(number, &format!("2001:db8::{number}")));
+        }
+        let busy = Asked::Known(Verdict::Busy);
+        assert_eq!(ask(100, "2001:db8::100"), busy);
+        for (number, address) in [(200, "2001:db8:0:1::"), (201, "192.0.2.1")] {
+            ticket(ask(number, address));
+        }
+        let next = || {
+            let (_, _, who) = verifier.next();
+            verifier.announce(Verdict::Wrong);
+            String::from_utf8(who.password).unwrap()
+        };
+        // The first of the guesses, both others, and the guesses again, of which there may be as many more.
+        let order: Vec<String> = (0..5).map(|_| next()).collect();
+        assert_eq!(order, ["0", "200", "1", "201", "2"]);
+        ticket(ask(100, "2001:db8::100"));
+    }
+
+    #[test]
+    fn whoever_was_right_goes_before_a_full_queue() {
+        let (verifier, now) = (idle(), Instant::now());
+        ticket(verifier.ask(0, who(1000), None, None, now));
+        verifier.next();
+        verifier.announce(Verdict::Right);
+        for number in 0..QUEUE {
+            ticket(verifier.ask(0, who(number), None, None, now));
+        }
+        // The last look at the file was long ago, and the answer's time is over too.
+        let later = now + Duration::from_secs(1000);
+        ticket(verifier.ask(0, who(1000), None, None, later));
+        let full = verifier.ask(0, who(QUEUE), None, None, later);
+        assert_eq!(full, Asked::Known(Verdict::Busy));
+        assert_eq!(verifier.next().2.password, b"1000");
     }
 
     #[test]
     fn what_was_begun_before_a_signal_is_neither_remembered_nor_joined() {
         let (verifier, now) = (idle(), Instant::now());
-        let before = ticket(verifier.ask(0, who(1), None, now));
+        let before = ticket(verifier.ask(0, who(1), None, None, now));
         verifier.next();
         verifier.forget();
-        let after = ticket(verifier.ask(0, who(1), None, now));
+        let after = ticket(verifier.ask(0, who(1), None, None, now));
         verifier.announce(Verdict::Right);
         assert_eq!(verifier.take(before), Some(Verdict::Right));
         assert_eq!(verifier.take(after), None);
         verifier.lock().files[0].looked = Some(now);
-        ticket(verifier.ask(0, who(1), None, now));
+        ticket(verifier.ask(0, who(1), None, None, now));
     }
 
     #[test]
     fn memory_holds_as_long_as_the_last_look() {
         let (verifier, now) = (idle(), Instant::now());
-        ticket(verifier.ask(0, who(1), None, now));
+        ticket(verifier.ask(0, who(1), None, None, now));
         verifier.next();
         verifier.announce(Verdict::Right);
         verifier.lock().files[0].looked = Some(now);
         let known = |verdict| Asked::Known(verdict);
         let almost = now + LOOK - Duration::from_millis(1);
-        assert_eq!(verifier.ask(0, who(1), None, almost), known(Verdict::Right));
+        assert_eq!(
+            verifier.ask(0, who(1), None, None, almost),
+            known(Verdict::Right)
+        );
         verifier.lock().files[0].broken = true;
-        assert_eq!(verifier.ask(0, who(1), None, now), known(Verdict::Broken));
-        assert_eq!(verifier.ask(0, who(2), None, now), known(Verdict::Broken));
-        ticket(verifier.ask(0, who(1), None, now + LOOK));
+        assert_eq!(
+            verifier.ask(0, who(1), None, None, now),
+            known(Verdict::Broken)
+        );
+        assert_eq!(
+            verifier.ask(0, who(2), None, None, now),
+            known(Verdict::Broken)
+        );
+        ticket(verifier.ask(0, who(1), None, None, now + LOOK));
     }
 
     #[test]
@@ -531,7 +630,7 @@ mod tests {
                 user: b"joe".to_vec(),
                 password: password.as_bytes().to_vec(),
             };
-            match verifier.ask(0, who, None, Instant::now()) {
+            match verifier.ask(0, who, None, None, Instant::now()) {
                 Asked::Known(verdict) => verdict,
                 Asked::Wait(ticket) => verifier.wait(ticket),
             }

@@ -4,7 +4,9 @@
 use std::path::Path;
 
 #[cfg(feature = "auth")]
-use crate::auth::file::{self, Entries, NOBODY};
+use crate::auth::file::{Entries, NOBODY};
+#[cfg(feature = "auth")]
+use crate::auth::reading::read;
 use crate::config::content::Root;
 use crate::config::{Config, Handler, Location};
 
@@ -17,7 +19,7 @@ pub fn passwords(config: &Config, remarks: &mut Remarks) {
     for path in &config.password_files {
         let name = path.to_string_lossy();
         let mut wrong = |why: &str| remarks.error(complain("auth-basic", Some(&name), why));
-        match file::read(path) {
+        match read(path) {
             Err(why) => wrong(&why),
             Ok(text) => {
                 let (entries, lines) = Entries::parse(&text);

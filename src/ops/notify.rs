@@ -19,8 +19,6 @@ use crate::sys;
 const RARELY: Duration = Duration::from_secs(10);
 /// And while it stops, or owes the manager a message.
 const OFTEN: Duration = Duration::from_secs(1);
-/// Messages that are kept for a manager that takes none.
-const OWED_MAX: usize = 8;
 /// No more signs of life than this, whatever the manager wants.
 const PULSE_MIN: Duration = Duration::from_millis(1);
 
@@ -34,7 +32,7 @@ pub struct Notify {
     looked: Instant,
     /// The status that the manager has.
     said: String,
-    /// What it was too busy for, oldest first.
+    /// What it was too busy for, oldest first. Of orders to reload the last one stands for all.
     owed: Vec<String>,
 }
 
@@ -70,6 +68,12 @@ impl Notify {
 
     /// What HUP asks for begins. [`Notify::reloaded`] ends it.
     pub fn reloading(&mut self) {
+        // A reload that is told of without its end would last for ever; and they are not counted.
+        if let [.., first, _] = self.owed.as_slice()
+            && first.starts_with("RELOADING")
+        {
+            self.owed.truncate(self.owed.len() - 2);
+        }
         let now = sys::monotonic_micros();
         self.say(format!("RELOADING=1\nMONOTONIC_USEC={now}"));
     }
@@ -129,7 +133,7 @@ impl Notify {
 
     /// Sends a message that must not be lost.
     fn say(&mut self, message: String) {
-        if (!self.owed.is_empty() || self.is_refused(&message)) && self.owed.len() < OWED_MAX {
+        if !self.owed.is_empty() || self.is_refused(&message) {
             self.owed.push(message);
         }
     }
@@ -270,26 +274,41 @@ mod tests {
         let (mut notify, manager) = notify(None, now);
         while !notify.is_refused("FILL") {}
         notify.ready("a".into(), now);
-        for _ in 0..OWED_MAX {
+        for _ in 0..100 {
             notify.reloading();
             notify.reloaded();
         }
-        assert_eq!(notify.owed.len(), OWED_MAX);
+        assert_eq!(notify.owed.len(), 3);
         assert_eq!(notify.wakes_at(false), Some(now + OFTEN));
         notify.tell("b".into(), now + OFTEN);
-        assert_eq!(notify.owed.len(), OWED_MAX, "still busy");
+        assert_eq!(notify.owed.len(), 3, "still busy");
         assert_eq!(notify.said, "a");
 
         assert!(heard(&manager).iter().all(|m| m == "FILL"));
         let at = now + OFTEN * 2;
-        for round in 0..20 {
-            notify.tell("b".into(), at + OFTEN * round);
-        }
+        notify.tell("b".into(), at);
         let first: Vec<String> = heard(&manager);
+        assert_eq!(first.len(), 4, "{first:?}");
         assert_eq!(first[0], "READY=1\nSTATUS=a");
         assert!(first[1].starts_with("RELOADING=1\nMONOTONIC_USEC="));
         assert_eq!(first[2], "READY=1");
         assert_eq!(first.last().map(String::as_str), Some("STATUS=b"));
+
+        // Busy between the two: the end of it comes all the same.
+        notify.reloading();
+        while !notify.is_refused("FILL") {}
+        notify.reloaded();
+        for _ in 0..100 {
+            notify.reloading();
+            notify.reloaded();
+        }
+        notify.stopping("c".into(), at);
+        assert!(heard(&manager).len() > 1);
+        notify.tell("c".into(), at + OFTEN);
+        let rest: Vec<String> = heard(&manager);
+        assert_eq!(rest[0], "READY=1");
+        assert!(rest[1].starts_with("RELOADING=1\n"));
+        assert_eq!(rest[2..], ["READY=1", "STOPPING=1\nSTATUS=c"]);
     }
 
     #[test]

@@ -23,7 +23,10 @@ impl Around<'_> {
         key: Option<Waiter>,
     ) -> Asked {
         match credentials(request) {
-            Some(who) => verifier.ask(auth.file, who, key, self.now),
+            Some(who) => {
+                let from = self.conn.remote.map(|remote| remote.ip());
+                verifier.ask(auth.file, who, from, key, self.now)
+            }
             None => Asked::Known(Verdict::Wrong),
         }
     }

@@ -62,6 +62,8 @@ fn variables_of_fields_become_fields() {
         "HTTP_PROXY=http://evil/",
         "HTTP_Proxy=http://evil/",
         "HTTP_CONTENT_LENGTH=5",
+        "HTTP_CONTENT-LENGTH=5",
+        "HTTP_Transfer-Encoding=chunked",
         "HTTP_CONTENT_TYPE=a/b",
         "HTTP_TRANSFER_ENCODING=",
         "HTTP_EXPECT=100-continue",

@@ -149,7 +149,8 @@ pub const FLAGS: &[Flag] = &[
             Clients that `--allow` and `--deny` keep out are not asked, and `--return` answers without asking. The application has \
             the name in REMOTE_USER, and `Basic` in AUTH_TYPE; it does not get HTTP_AUTHORIZATION unless `--param` sets that.\n\n\
             Passwords are checked by a thread of its own. A right one is remembered for a minute, a wrong one for five seconds, until \
-            the file changes, which is seen within a second, or SIGHUP comes. A file that can not be read any more lets nobody in.\n\n\
+            the file changes, which is seen within a second, or SIGHUP comes. A file that can not be read any more lets nobody in. \
+            64 checks may wait, 16 of one client address; beyond, the answer is 503. Who was right before goes first.\n\n\
             Names and passwords are not encrypted on their way: outside of a network that you trust, put TLS in front.",
         role: Role::Set(|s, v| put(&mut s.auth_basic, auth_basic(v))),
         ..BASE
