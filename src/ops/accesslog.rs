@@ -15,6 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::escape;
+use super::logging::goes_to_journal;
 use super::vars::Facts;
 use crate::config::{AccessLog, LogEscape, LogFormat};
 use crate::template::{Part, Template, Values};
@@ -91,6 +92,8 @@ struct Orders {
 struct Log {
     path: PathBuf,
     format: LogFormat,
+    /// It is standard output, and that the journal: a line needs a priority, lest a client gives it one.
+    journal: bool,
     lines: Mutex<Lines>,
     output: Mutex<Output>,
 }
@@ -197,6 +200,9 @@ impl AccessLogs {
             LINE.with_borrow_mut(|line| {
                 line.clear();
                 line.reserve(256);
+                if log.journal {
+                    line.extend_from_slice(b"<6>");
+                }
                 compose(&log.format.template, log.format.escape, facts, line);
                 let full = log.append(line);
                 if !self.order(full) && full {
@@ -274,6 +280,7 @@ impl Log {
         Ok(Log {
             path: log.path.clone(),
             format: log.format.clone(),
+            journal: is_stdout(&log.path) && goes_to_journal(io::stdout().as_fd()),
             lines: Mutex::default(),
             output: Mutex::new(Output {
                 file,

@@ -4,7 +4,7 @@
 //! journal knows the time and reads the priority. Control bytes are escaped, for messages quote what strangers sent.
 
 use std::io::{self, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, SystemTime};
 
@@ -107,20 +107,22 @@ pub fn complain(level: Level, messages: &[String]) {
 
 /// Whether standard error goes to the journal of systemd.
 fn is_journal() -> bool {
-    std::env::var("JOURNAL_STREAM").is_ok_and(|text| is_stderr(&text))
+    goes_to_journal(io::stderr().as_fd())
 }
 
-/// Whether `DEVICE:INODE`, as systemd tells it, is stderr and not a stream of which we only inherited the variable.
-fn is_stderr(text: &str) -> bool {
+/// Whether a descriptor is the journal of systemd, as that tells it: then what stands in `<>` at the beginning of a line is a
+/// priority.
+pub fn goes_to_journal(fd: BorrowedFd<'_>) -> bool {
+    std::env::var("JOURNAL_STREAM").is_ok_and(|text| is_stream(fd, &text))
+}
+
+/// Whether `DEVICE:INODE` is this descriptor, and not a stream of which we only inherited the variable.
+fn is_stream(fd: BorrowedFd<'_>, text: &str) -> bool {
     let Some((device, inode)) = text.split_once(':') else {
         return false;
     };
-    let stderr = std::io::stderr()
-        .as_fd()
-        .try_clone_to_owned()
-        .map(std::fs::File::from);
-    stderr
-        .and_then(|file| file.metadata())
+    let file = fd.try_clone_to_owned().map(std::fs::File::from);
+    file.and_then(|file| file.metadata())
         .is_ok_and(|meta| device.parse() == Ok(meta.dev()) && inode.parse() == Ok(meta.ino()))
 }
 
@@ -239,8 +241,8 @@ mod tests {
 
     #[test]
     fn another_stream_is_not_the_journal() {
-        assert!(!is_stderr("1:2"));
-        assert!(!is_stderr(""));
-        assert!(!is_stderr("x:y"));
+        assert!(!is_stream(io::stderr().as_fd(), "1:2"));
+        assert!(!is_stream(io::stderr().as_fd(), ""));
+        assert!(!is_stream(io::stderr().as_fd(), "x:y"));
     }
 }

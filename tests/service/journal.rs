@@ -107,3 +107,28 @@ fn errors_of_the_start_have_priorities_too_each_line_its_own() {
     assert_eq!(code, Some(2));
     assert!(text.starts_with("<3>scgate: --user "), "{text}");
 }
+
+#[test]
+fn no_client_gives_a_line_of_the_access_log_its_priority() {
+    let journal = Journal::new();
+    for (name, begin) in [(journal.name().as_str(), "<6><0>own"), ("1:2", "<0>own")] {
+        journal.file.set_len(0).expect("empty the file");
+        let gate = journal
+            .under(name)
+            .descriptor(&journal.file, 1)
+            .args([
+                "--log-format",
+                "own $http_user_agent",
+                "--access-log",
+                "- own",
+            ])
+            .args(["--return", "204"])
+            .start();
+        let mut client = gate.client();
+        client.send("GET / HTTP/1.1\r\nHost: test\r\nUser-Agent: <0>own\r\n\r\n");
+        client.response().is(204);
+        gate.stop();
+        let text = journal.text();
+        assert!(text.lines().any(|line| line == begin), "{begin}: {text}");
+    }
+}
