@@ -23,11 +23,14 @@ const BODY_MAX: usize = 64 * 1024;
 /// Bytes of one read.
 const PIECE: usize = 4096;
 
-/// Checks a server: its status if it has passed, else the cause. `None`: the gateway could not ask, which says nothing of the server.
-pub fn ask(address: &Address, health: &Health) -> Option<Result<u16, String>> {
+/// Checks a server: its status if it has passed, else the cause.
+///
+/// # Errors
+/// The gateway could not ask, which says nothing of the server: why.
+pub fn ask(address: &Address, health: &Health) -> Result<Result<u16, String>, String> {
     match exchange(address, health) {
-        Ok(status @ 200..=399) => Some(Ok(status)),
-        Ok(status) => Some(Err(format!("status {status}"))),
+        Ok(status @ 200..=399) => Ok(Ok(status)),
+        Ok(status) => Ok(Err(format!("status {status}"))),
         Err(fault) => {
             let unix = matches!(address, Address::Unix(_));
             let fails = fault.is_server_fault();
@@ -35,10 +38,8 @@ pub fn ask(address: &Address, health: &Health) -> Option<Result<u16, String>> {
                 fault: &fault,
                 unix,
             };
-            if !fails {
-                log::warn!("server {address} can not be checked: {text}");
-            }
-            fails.then(|| Err(text.to_string()))
+            let text = text.to_string();
+            if fails { Ok(Err(text)) } else { Err(text) }
         }
     }
 }

@@ -192,16 +192,20 @@ fn check(group: &Group, peer: &Peer) {
         return;
     }
     let mark = peer.health.mark();
-    let Some(result) = check::ask(&peer.address, health) else {
-        return;
-    };
+    let result = check::ask(&peer.address, health);
     if is_out() {
         return;
     }
     let now = Instant::now();
     let what = format_args!("group {}: server {}", group.config.name, peer.address);
     match result {
-        Ok(status) => {
+        // Said once: there may be many servers, and no descriptor for a long time.
+        Err(why) => {
+            if lock(verdict).unasked() {
+                log::warn!("{what} can not be checked: {why}");
+            }
+        }
+        Ok(Ok(status)) => {
             let text = format!("status {status}");
             let pass = lock(verdict).pass(health.passes, mark, &text, now);
             let rested = pass.proves && peer.proved(mark, now);
@@ -209,7 +213,7 @@ fn check(group: &Group, peer: &Peer) {
                 log::info!("{what} is back (checks passed: {})", health.passes);
             }
         }
-        Err(why) => {
+        Ok(Err(why)) => {
             if lock(verdict).fail(health.fails, &why, now) {
                 let fails = health.fails;
                 log::warn!("{what} is unhealthy (checks failed: {fails}; the last: {why})");

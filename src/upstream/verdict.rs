@@ -25,6 +25,8 @@ pub struct Verdict {
     failures: u64,
     /// Whether the last check passed, what came of it, and when.
     last: Option<(bool, String, Instant)>,
+    /// Since then it could not be checked.
+    unasked: bool,
 }
 
 /// What a pass has led to.
@@ -69,6 +71,11 @@ impl Verdict {
         }
     }
 
+    /// The gateway could not check it, for a fault of its own. Whether that is news.
+    pub fn unasked(&mut self) -> bool {
+        !std::mem::replace(&mut self.unasked, true)
+    }
+
     /// Healthy again by order. Whether it was not.
     pub fn revive(&mut self) -> bool {
         self.fails = 0;
@@ -99,6 +106,7 @@ impl Verdict {
 
     fn count(&mut self, passed: bool, text: &str, now: Instant) {
         self.checks += 1;
+        self.unasked = false;
         let text = text.char_indices().take_while(|(at, _)| *at < TEXT_MAX);
         self.last = Some((passed, text.map(|(_, c)| c).collect(), now));
     }

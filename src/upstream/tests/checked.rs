@@ -317,3 +317,15 @@ fn a_group_without_checks_goes_by_its_own_experience() {
     assert_eq!(state(0), (State::Unhealthy, true));
     assert_eq!(state(1), (State::Up, false));
 }
+
+/// With no descriptor left every check would be a line of the log.
+#[test]
+fn that_a_peer_can_not_be_checked_is_news_once() {
+    let (mut verdict, now) = (Verdict::default(), Instant::now());
+    assert!(verdict.unasked());
+    assert!(!verdict.unasked());
+    verdict.fail(1, "refused", now);
+    assert!(verdict.unasked());
+    verdict.pass(1, 0, "status 200", now);
+    assert!(verdict.unasked() && !verdict.unasked());
+}
