@@ -6,6 +6,7 @@ mod common;
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use common::gate::Starter;
@@ -174,9 +175,10 @@ fn what_the_command_line_names_can_be_used() {
         .args(["--sendfile", "on", "--sendfile-root", &at("sent")])
         .args(["--location", "/long", "--pass", &app.addr()])
         .start();
-    until("the socket", || Path::new(&socket).exists());
+    // The file is there a moment before anybody listens.
+    until("the socket", || UnixStream::connect(&socket).is_ok());
     let get = |target: &str| {
-        let stream = std::os::unix::net::UnixStream::connect(&socket).expect("open");
+        let stream = UnixStream::connect(&socket).expect("open");
         let mut client = Client::new(Stream::Unix(stream));
         client.send(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"));
         client.response().is(200).text()
@@ -187,7 +189,7 @@ fn what_the_command_line_names_can_be_used() {
     assert_eq!(get("/sent"), "sent");
     assert_eq!(get(&format!("/name?to={template}")), "answered");
     // A body that is longer than its buffer goes through a file.
-    let stream = std::os::unix::net::UnixStream::connect(&socket).expect("open");
+    let stream = UnixStream::connect(&socket).expect("open");
     let mut client = Client::new(Stream::Unix(stream));
     let body = "b".repeat(200_000);
     client.send(format!(
