@@ -3,7 +3,6 @@
 use super::markup;
 use super::table::{self, Flag, Topic};
 
-const WIDTH: usize = 96;
 const USAGE: &str = "\
 usage: scgate [flag ...] [--server 'NAME ...' [flag ...]] [--location MATCH [flag ...]] ...
        scgate --demo
@@ -13,25 +12,15 @@ An SCGI gateway: HTTP in front, SCGI applications behind. Flags before the first
 repeated at one level.
 ";
 
-/// All flags by topic, one line each; those that are not supported yet are only named.
+/// All flags by topic, one line each.
 pub fn overview() -> String {
     let mut out = USAGE.to_owned();
     for topic in Topic::ORDER {
-        let ready: Vec<&Flag> = table::listed()
-            .filter(|flag| flag.topic == topic && !flag.is_later())
-            .collect();
-        if ready.is_empty() {
-            continue;
-        }
         out.push_str(&format!("\n{}:\n", topic.title()));
-        ready.iter().for_each(|flag| line(flag, &mut out));
+        table::listed()
+            .filter(|flag| flag.topic == topic)
+            .for_each(|flag| line(flag, &mut out));
     }
-    out.push_str("\nNot supported yet:\n");
-    let later: Vec<String> = table::listed()
-        .filter(|flag| flag.is_later())
-        .map(|flag| format!("--{}", flag.long))
-        .collect();
-    markup::fill(&later.join(" "), 2, 2, WIDTH, &mut out);
     out
 }
 
@@ -87,9 +76,6 @@ pub fn facts(flag: &Flag) -> Vec<String> {
     }
     if !flag.default.is_empty() {
         facts.push(format!("Default: {}", flag.default));
-    }
-    if flag.is_later() {
-        facts.push("Not supported yet.".into());
     }
     facts
 }

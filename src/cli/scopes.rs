@@ -143,11 +143,6 @@ fn map_names(given: &[Given]) -> Vec<String> {
 impl Tree {
     fn take(&mut self, given: Given) {
         let Given { flag, value: raw } = given;
-        if flag.is_later() {
-            return self
-                .errors
-                .push(complain(flag.long, None, "not supported yet"));
-        }
         if matches!(flag.role, Role::Command) {
             return self.commands.push((flag.long, raw));
         }
@@ -163,7 +158,7 @@ impl Tree {
             Role::Scope if flag.long == "server" => self.open_server(value),
             Role::Scope => self.open_location(value),
             Role::Set(set) => self.set(flag, value, set),
-            Role::Command | Role::Later => {}
+            Role::Command => {}
         }
     }
 

@@ -136,8 +136,6 @@ pub enum Role {
     Scope,
     /// Changes what the program does altogether (`-t`, `-h`); may stand anywhere.
     Command,
-    /// Known, but not supported yet.
-    Later,
 }
 
 /// One flag.
@@ -163,7 +161,7 @@ pub struct Flag {
     pub role: Role,
 }
 
-/// What a row is filled up with.
+/// What a row is filled up with. One that does not say what its flag does has the flag refused.
 pub const ROW: Flag = Flag {
     long: "",
     short: None,
@@ -175,7 +173,7 @@ pub const ROW: Flag = Flag {
     brief: "",
     manual: "",
     hidden: false,
-    role: Role::Later,
+    role: Role::Set(|_, _| Err("not supported yet".into())),
 };
 
 impl Flag {
@@ -194,10 +192,6 @@ impl Flag {
 
     pub fn takes_value(&self) -> bool {
         !self.arg.is_empty()
-    }
-
-    pub fn is_later(&self) -> bool {
-        matches!(self.role, Role::Later)
     }
 
     /// Whether it means anything to a process that lives for one request, which another server has accepted.

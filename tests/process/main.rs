@@ -171,15 +171,6 @@ fn buffer_sizes_that_contradict_each_other_are_refused_with_numbers() {
 }
 
 #[test]
-fn flags_of_later_versions_are_known_but_refused() {
-    let stopped = run(["--pass", "127.0.0.1:9", "--health", "app"]);
-    if stopped.stderr.contains("not supported yet") {
-        assert_eq!(stopped.status.code(), Some(2));
-    }
-    assert!(!stopped.stderr.contains("unknown"), "{}", stopped.stderr);
-}
-
-#[test]
 fn the_test_flag_checks_and_starts_nothing() {
     let app = App::echo();
     for flag in ["-t", "--test"] {

@@ -97,19 +97,6 @@ fn all_errors_are_reported_at_once() {
 }
 
 #[test]
-fn later_flags_are_known_and_refused() {
-    for flag in table::all().filter(|flag| flag.is_later()) {
-        let name = format!("--{}", flag.long);
-        let args = if flag.takes_value() {
-            vec![P, &name, "x"]
-        } else {
-            vec![P, &name]
-        };
-        assert_eq!(error(&args), format!("{name}: not supported yet"));
-    }
-}
-
-#[test]
 fn a_mistake_at_an_outer_level_is_reported_once() {
     error(&[
         "--max-temp-file-size",

@@ -17,6 +17,10 @@ fn version_and_help_are_printed() {
         overview.lines().all(|line| line.chars().count() <= 100),
         "{overview}"
     );
+    assert!(
+        !overview.contains(":\n\n") && !overview.ends_with(":\n"),
+        "a heading without flags: {overview}"
+    );
     assert_eq!(text(&["--bogus", "--help"]), overview);
     for flag in table::listed() {
         assert!(
