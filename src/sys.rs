@@ -53,6 +53,14 @@ pub fn accept(listener: BorrowedFd<'_>) -> io::Result<(OwnedFd, socket2::SockAdd
     unsafe { socket2::SockAddr::try_init(fill) }
 }
 
+/// Whether a read or write is to be tried again: nothing is ready yet, or a signal came.
+pub fn is_passing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
+}
+
 /// Whether an accept or open failed because descriptors or memory for them are short.
 pub fn out_of_descriptors(error: &io::Error) -> bool {
     matches!(

@@ -6,6 +6,7 @@ use sha_crypt::{Params, sha256_crypt, sha512_crypt};
 
 use super::credentials::unpack;
 use crate::http::base64::sextet;
+use crate::scgi::decimal;
 
 /// The most that a hash may cost: each step of bcrypt's doubles it. These take seconds on a fast machine and the better part
 /// of a minute on a router; beyond, nobody would wait, and whoever guesses could keep the machine busy.
@@ -96,12 +97,7 @@ fn split(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
 
 /// A decimal number without a sign.
 fn number(digits: &[u8]) -> Option<u32> {
-    let plain = digits.iter().all(u8::is_ascii_digit);
-    std::str::from_utf8(digits)
-        .ok()
-        .filter(|_| plain)?
-        .parse()
-        .ok()
+    decimal::parse(digits)?.try_into().ok()
 }
 
 const BROKEN: &str = "a broken hash";

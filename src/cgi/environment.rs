@@ -10,6 +10,7 @@ use std::ops::Range;
 use crate::config::outer::Outer;
 use crate::http::fields::is_token;
 use crate::http::{host, uri};
+use crate::scgi::decimal;
 use crate::template::Var;
 
 /// Names and values, as the system has them.
@@ -115,11 +116,8 @@ impl<'a> Vars<'a> {
         found.map_or(b"", |(_, value)| value)
     }
 
-    fn number<N: std::str::FromStr>(&self, name: &str) -> Option<N> {
-        let digits = self.get(name);
-        let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-        let text = std::str::from_utf8(digits).ok().filter(|_| plain)?;
-        text.parse().ok()
+    fn number<N: TryFrom<u64>>(&self, name: &str) -> Option<N> {
+        decimal::parse(self.get(name))?.try_into().ok()
     }
 
     /// The value of a variable that none of these bytes may stand in.

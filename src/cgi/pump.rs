@@ -75,7 +75,7 @@ impl Waiting {
         match to.write(&self.bytes[self.done..]) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),
             Ok(written) => self.done += written,
-            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(e) if sys::is_passing(&e) => {}
             Err(e) => return Err(e),
         }
         if self.done == self.bytes.len() {
@@ -146,7 +146,7 @@ impl Pump {
         };
         let count = match self.stdin.read(&mut self.piece[..most]) {
             Ok(count) => count,
-            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => return,
+            Err(e) if sys::is_passing(&e) => return,
             Err(e) => {
                 log::error!("standard input: {e}");
                 return self.cut_body();
@@ -196,7 +196,7 @@ impl Pump {
         match self.front.read(&mut self.piece) {
             Ok(0) => self.ended = true,
             Ok(count) => self.answer.take(&self.piece[..count], &mut self.down.bytes),
-            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(e) if sys::is_passing(&e) => {}
             Err(_) => self.ended = true,
         }
     }

@@ -292,12 +292,18 @@ pub struct Ignore {
 }
 
 impl Config {
-    /// `--bind` of every location that has one.
-    pub fn binds(&self) -> impl Iterator<Item = &Bind> {
+    /// Every location that an application answers for, and how it is asked.
+    pub fn applications(&self) -> impl Iterator<Item = (&Location, &Scgi)> {
         let locations = self.servers.iter().flat_map(|server| &server.locations);
         locations.filter_map(|location| match &location.handler {
-            Handler::Scgi(scgi) => scgi.bind.as_ref(),
+            Handler::Scgi(scgi) => Some((location, &**scgi)),
             Handler::Files | Handler::Return(_) | Handler::Status { .. } => None,
         })
+    }
+
+    /// `--bind` of every location that has one.
+    pub fn binds(&self) -> impl Iterator<Item = &Bind> {
+        self.applications()
+            .filter_map(|(_, scgi)| scgi.bind.as_ref())
     }
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use super::accesslog::is_stdout;
 use crate::config::address::{Destination, ListenAddress};
 use crate::config::content::{Content, Store};
-use crate::config::{Client, Config, Handler, Pass, Scgi};
+use crate::config::{Client, Config, Pass};
 use crate::sys::{Confinement, MAY_ADD, MAY_MAKE_SOCKETS, MAY_READ, MAY_REMOVE, MAY_WRITE};
 use crate::template::{Part, Template, Var};
 
@@ -90,15 +90,9 @@ fn looks_up_names(config: &Config) -> bool {
     let mut servers = config.groups.iter().flat_map(|group| &group.servers);
     let is_name = |to: &Destination| matches!(to, Destination::Name(..));
     servers.any(|server| is_name(&server.destination))
-        || scgi(config).any(|(scgi, _)| matches!(scgi.pass, Pass::Template(_)))
-}
-
-fn scgi(config: &Config) -> impl Iterator<Item = (&Scgi, &Content)> {
-    let locations = config.servers.iter().flat_map(|server| &server.locations);
-    locations.filter_map(|location| match &location.handler {
-        Handler::Scgi(scgi) => Some((&**scgi, &location.content)),
-        Handler::Files | Handler::Return(_) | Handler::Status { .. } => None,
-    })
+        || config
+            .applications()
+            .any(|(_, scgi)| matches!(scgi.pass, Pass::Template(_)))
 }
 
 /// Everything that is opened, made or removed once the program runs.
@@ -136,7 +130,8 @@ fn paths(config: &Config, temp: &Path) -> Vec<(PathBuf, u64)> {
             level(&location.client, &location.content);
         }
     }
-    for (scgi, content) in scgi(config) {
+    for (location, scgi) in config.applications() {
+        let content = &location.content;
         let roots = scgi.sendfile.iter().flat_map(|sendfile| &sendfile.roots);
         found.extend(roots.map(|dir| (dir.clone(), MAY_READ)));
         if let Some(store) = &scgi.store {

@@ -1,6 +1,5 @@
 //! One exchange on a connection: a request goes out, what comes back is kept. Nothing here outlasts the time it is given.
 
-use std::io;
 use std::time::{Duration, Instant};
 
 use super::answer::{Answer, End, Seen};
@@ -48,7 +47,7 @@ pub fn exchange(connection: &Connection, request: &[u8], until: Until, end: Inst
                     rest = rest.get(count..).unwrap_or_default();
                     answer.sent = rest.is_empty();
                 }
-                Err(e) if is_passing(&e) => {}
+                Err(e) if sys::is_passing(&e) => {}
                 // It takes no more; what it has answered is still heard.
                 Err(_) => rest = &[],
             }
@@ -91,11 +90,4 @@ fn read(connection: &Connection, answer: &mut Answer, until: Until) -> Option<En
         Until::Closed(_) => false,
     };
     (enough || answer.bytes.len() >= KEPT).then_some(End::Enough)
-}
-
-fn is_passing(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-    )
 }
