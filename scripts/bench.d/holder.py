@@ -5,27 +5,10 @@ import os
 import socket
 import threading
 
+import scgi
 import workloads
 
 ANSWER = b"Status: 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s" % (len(workloads.HELLO), workloads.HELLO)
-
-
-def params(sock):
-    """The parameters of one request, which has no body."""
-    got = b""
-    while b":" not in got:
-        got += received(sock)
-    digits, _, rest = got.partition(b":")
-    while len(rest) < int(digits) + 1:
-        rest += received(sock)
-    return rest
-
-
-def received(sock):
-    piece = sock.recv(65536)
-    if not piece:
-        raise OSError("closed before the request was complete")
-    return piece
 
 
 class Holder:
@@ -53,7 +36,10 @@ class Holder:
     def answer(self, sock):
         with sock:
             try:
-                if b"\0/hold\0" in params(sock):
+                request = scgi.read_request(sock.makefile("rb"))
+                if not request:
+                    return
+                if "/hold" in request[0].values():
                     with self.changed:
                         self.held += 1
                         self.changed.notify_all()
