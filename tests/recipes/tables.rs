@@ -14,10 +14,6 @@ fn known() -> Vec<String> {
         .output()
         .expect("scgate");
     let help = String::from_utf8(help.stdout).expect("text");
-    let help = help
-        .split("\nNot supported yet:")
-        .next()
-        .unwrap_or_default();
     let words = help.split(|c: char| c.is_whitespace() || c == ',');
     words
         .filter(|word| word.starts_with("--"))
