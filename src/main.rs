@@ -219,7 +219,7 @@ fn run(
         zones: cache::open(&config.zones),
         #[cfg(feature = "auth")]
         verifier: (!config.password_files.is_empty())
-            .then(|| auth::Verifier::start(&config.password_files))
+            .then(|| auth::Verifier::start(&config.password_files, config.process.workers))
             .transpose()?,
     }));
     let keeper = Keeper::start(shared.zones).map_err(|e| format!("--cache-path: {e}"))?;

@@ -55,6 +55,8 @@ pub struct Ticket(u64);
 /// See the module's text.
 pub struct Verifier {
     paths: &'static [PathBuf],
+    /// Workers that may wait for guesses at a time: the others are for those who are let in, or need not be.
+    patient: usize,
     keys: [RandomState; 2],
     state: Mutex<State>,
     /// Rung when there is something to check.
@@ -80,6 +82,8 @@ struct State {
     /// Answers that nobody has taken yet.
     answers: Vec<(Ticket, Verdict)>,
     tickets: u64,
+    /// Threads in [`Verifier::wait`].
+    waiting: usize,
     /// How often everything was to be forgotten: what was begun before is not remembered after.
     forgotten: u32,
 }
@@ -166,6 +170,14 @@ impl State {
         (at < self.queue.len()).then(|| self.queue.remove(at))
     }
 
+    /// Whether this answer may be waited for by one more of those who do nothing else then.
+    fn may_wait(&self, ticket: Ticket, patient: usize) -> bool {
+        let mut jobs = self.running.iter().chain(&self.queue);
+        let is_asked = |job: &&Job| job.waiters.iter().any(|(of, _)| *of == ticket);
+        // Who was right before does not wait for long. Nor does who asks for what is known by now.
+        self.waiting < patient || jobs.find(is_asked).is_none_or(|job| job.trusted)
+    }
+
     /// Nobody waits for this answer any more. A check that has not begun and that nobody else waits for is not made.
     fn leave(&mut self, ticket: Ticket) {
         self.take(ticket);
@@ -178,11 +190,12 @@ impl State {
 
 impl Verifier {
     /// Reads the files and starts the thread. Call where the files can be read as they will be later: after `--user`.
+    /// `workers`: how many threads there are that may have to [`Verifier::wait`].
     ///
     /// # Errors
     /// A file can not be read, or there is no thread.
-    pub fn start(paths: &'static [PathBuf]) -> Result<&'static Verifier, String> {
-        let verifier: &'static Verifier = Box::leak(Box::new(Verifier::new(paths)));
+    pub fn start(paths: &'static [PathBuf], workers: usize) -> Result<&'static Verifier, String> {
+        let verifier: &'static Verifier = Box::leak(Box::new(Verifier::new(paths, workers)));
         let mut books = Vec::new();
         for path in paths {
             let stamp = Stamp::read(path, SystemTime::now()).unwrap_or_default();
@@ -203,9 +216,10 @@ impl Verifier {
         Ok(verifier)
     }
 
-    fn new(paths: &'static [PathBuf]) -> Verifier {
+    fn new(paths: &'static [PathBuf], workers: usize) -> Verifier {
         Verifier {
             paths,
+            patient: (workers / 2).max(1),
             keys: Default::default(),
             state: Mutex::new(State {
                 files: vec![Seen::default(); paths.len()],
@@ -291,15 +305,21 @@ impl Verifier {
         self.lock().leave(ticket);
     }
 
-    /// Waits for an answer, where the thread may.
+    /// Waits for an answer, where the thread may. [`Verdict::Busy`] at once where that would leave too few workers for others.
     pub fn wait(&self, ticket: Ticket) -> Verdict {
         let mut verdict = None;
-        let state = self.lock();
+        let mut state = self.lock();
+        if !state.may_wait(ticket, self.patient) {
+            state.leave(ticket);
+            return Verdict::Busy;
+        }
+        state.waiting += 1;
         let waited = self.done.wait_timeout_while(state, PATIENCE, |state| {
             verdict = state.take(ticket);
             verdict.is_none()
         });
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.waiting -= 1;
         verdict.unwrap_or_else(|| {
             state.leave(ticket);
             Verdict::Busy

@@ -1,7 +1,7 @@
 //! Redirects inside the gateway, error pages and the cache: none is a way round a password.
 
-use crate::common::{App, Gate, Temp};
-use crate::{ANN, House, JOE, checks, get, says};
+use crate::common::{App, Gate, Temp, until};
+use crate::{ANN, House, JOE, SLOW, checks, get, says, send};
 
 /// Pages to be found below a root.
 fn tree() -> Temp {
@@ -119,6 +119,51 @@ fn sender() -> App {
         let target = request.get("QUERY_STRING");
         let _ = scgi.try_send(format!("X-Accel-Redirect: {target}\r\n\r\n"));
     })
+}
+
+#[test]
+fn guesses_by_way_of_a_redirect_leave_workers_for_others() {
+    let (house, app) = (House::new(SLOW), sender());
+    let (flag, pass) = (house.flag("home"), app.addr());
+    let gate = Gate::start([
+        "--workers",
+        "2",
+        "--location",
+        "/send",
+        "--pass",
+        &pass,
+        "--location",
+        "/open",
+        "--pass",
+        &house.app.addr(),
+        "--location",
+        "/shut",
+        "--pass",
+        &house.app.addr(),
+        "--auth-basic",
+        &flag,
+    ]);
+    let mut guesses = [1, 2].map(|number| {
+        let mut client = gate.client();
+        let fields = says("sam", &number.to_string());
+        send(&mut client, "GET", "/send?/shut", &fields);
+        client
+    });
+    // One worker waits for the answer, which takes seconds; the other does not.
+    let mut refused = None;
+    until("one of the two to be refused", || {
+        refused = guesses
+            .iter()
+            .position(|client| client.stream().is_readable());
+        refused.is_some()
+    });
+    let response = guesses[refused.expect("one")].response().is(503);
+    assert_eq!(response.field("retry-after"), Some("1"));
+    for _ in 0..3 {
+        get(&gate, "/open", "").is(200);
+    }
+    let other = &guesses[1 - refused.expect("one")];
+    assert!(!other.stream().is_readable(), "the other has its answer");
 }
 
 #[test]

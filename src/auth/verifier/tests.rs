@@ -11,7 +11,7 @@ fn who(password: usize) -> Credentials {
 
 /// One that nobody works for.
 fn idle() -> Verifier {
-    Verifier::new(Box::leak(Box::new([PathBuf::from("/none")])))
+    Verifier::new(Box::leak(Box::new([PathBuf::from("/none")])), 4)
 }
 
 #[track_caller]
@@ -158,11 +158,39 @@ fn memory_holds_as_long_as_the_last_look() {
 }
 
 #[test]
+fn guesses_never_hold_all_workers() {
+    let (verifier, now) = (idle(), Instant::now());
+    ticket(verifier.ask(0, who(1000), None, None, now));
+    verifier.next();
+    verifier.announce(Verdict::Right);
+    let later = now + Duration::from_secs(1000);
+    // Half of the four wait.
+    verifier.lock().waiting = 2;
+    let guess = ticket(verifier.ask(0, who(1), None, None, later));
+    assert_eq!(verifier.wait(guess), Verdict::Busy);
+    assert!(verifier.lock().queue.is_empty(), "it is not checked either");
+    assert_eq!(verifier.lock().waiting, 2);
+    let right = ticket(verifier.ask(0, who(1000), None, None, later));
+    assert!(verifier.lock().may_wait(right, verifier.patient));
+    let guess = ticket(verifier.ask(0, who(1), None, None, later));
+    verifier.lock().waiting = 1;
+    assert!(verifier.lock().may_wait(guess, verifier.patient));
+    verifier.next();
+    verifier.announce(Verdict::Right);
+    verifier.next();
+    verifier.announce(Verdict::Wrong);
+    // What is known by now is not waited for.
+    verifier.lock().waiting = 2;
+    assert_eq!(verifier.wait(right), Verdict::Right);
+    assert_eq!(verifier.wait(guess), Verdict::Wrong);
+}
+
+#[test]
 fn whoever_may_wait_has_the_answer() {
     let path = std::env::temp_dir().join(format!("scgate-test-wait-{}", std::process::id()));
     std::fs::write(&path, JOE).unwrap();
     let paths: &'static [PathBuf] = Box::leak(Box::new([path.clone()]));
-    let verifier = Verifier::start(paths).unwrap();
+    let verifier = Verifier::start(paths, 4).unwrap();
     let ask = |password: &str| {
         let who = Credentials {
             user: b"joe".to_vec(),
@@ -183,5 +211,5 @@ fn whoever_may_wait_has_the_answer() {
         (ask("secret"), ask("wrong")),
         (Verdict::Broken, Verdict::Broken)
     );
-    assert!(Verifier::start(paths).is_err());
+    assert!(Verifier::start(paths, 4).is_err());
 }

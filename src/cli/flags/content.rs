@@ -150,7 +150,7 @@ pub const FLAGS: &[Flag] = &[
             the name in REMOTE_USER, and `Basic` in AUTH_TYPE; it does not get HTTP_AUTHORIZATION unless `--param` sets that.\n\n\
             Passwords are checked by a thread of its own. A right one is remembered for a minute, a wrong one for five seconds, until \
             the file changes, which is seen within a second, or SIGHUP comes. A file that can not be read any more lets nobody in. \
-            64 checks may wait, 16 of one client address; beyond, the answer is 503. Who was right before goes first.\n\n\
+            64 checks may wait, 16 of one client address; beyond, the answer is 503. Who was right before goes first. Where an application sends a request on to a location with a password, its worker waits; for guesses at most half of the workers do, and the answer is 503 beyond.\n\n\
             Names and passwords are not encrypted on their way: outside of a network that you trust, put TLS in front.",
         role: Role::Set(|s, v| put(&mut s.auth_basic, auth_basic(v))),
         ..BASE
