@@ -40,8 +40,7 @@ pub fn begin(config: &Config, temp: &Path) -> Result<(), String> {
     })?;
     for (path, rights) in paths(config, temp) {
         // What is a link is opened where it leads, in another directory.
-        let target = path.canonicalize().ok();
-        for path in [Some(&path), target.as_ref()].into_iter().flatten() {
+        for path in [&path, &led_to(&path)] {
             let path = existing(path);
             rules
                 .allow(path, rights)
@@ -56,16 +55,24 @@ pub fn begin(config: &Config, temp: &Path) -> Result<(), String> {
         for path in FOR_NAMES {
             let _ = rules.allow(Path::new(path), MAY_READ);
         }
-        if let Some(dir) = Path::new(RESOLV_CONF)
-            .canonicalize()
-            .ok()
-            .as_deref()
-            .and_then(Path::parent)
-        {
+        if let Some(dir) = led_to(Path::new(RESOLV_CONF)).parent() {
             let _ = rules.allow(dir, MAY_READ);
         }
     }
     rules.begin().map_err(|e| format!("--confine: {e}"))
+}
+
+/// Where a path ends up when its last part is a link, to what need not be there: a log may just be being rotated.
+fn led_to(path: &Path) -> PathBuf {
+    /// As the kernel has it: more of them are a circle.
+    const LINKS: usize = 40;
+    let mut at = path.to_owned();
+    for _ in 0..LINKS {
+        let Ok(target) = at.read_link() else { break };
+        at.pop();
+        at.push(target);
+    }
+    at
 }
 
 /// The nearest directory that is there. Files are replaced by others of their name, so a rule about a file would not last;
@@ -166,4 +173,32 @@ fn fixed(template: &Template) -> PathBuf {
         _ => b"/",
     };
     PathBuf::from(OsStr::from_bytes(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn links_are_followed_to_what_is_there_and_to_what_is_not() {
+        let dir = std::env::temp_dir().join(format!("scgate-test-confine-{}", std::process::id()));
+        for name in ["one", "two/deep"] {
+            fs::create_dir_all(dir.join(name)).unwrap();
+        }
+        symlink("../two/first", dir.join("one/log")).unwrap();
+        symlink(dir.join("two/deep/log"), dir.join("two/first")).unwrap();
+        symlink("round", dir.join("one/round")).unwrap();
+        let leads = |name: &str| existing(&led_to(&dir.join(name))).canonicalize().unwrap();
+        let real = dir.canonicalize().unwrap();
+        assert_eq!(leads("one/log"), real.join("two/deep"));
+        fs::write(dir.join("two/deep/log"), "").unwrap();
+        assert_eq!(leads("one/log"), real.join("two/deep"));
+        // What is no link, what is not there, and a circle.
+        for name in ["one/other", "one/round", "one"] {
+            assert_eq!(leads(name), real.join("one"), "{name}");
+        }
+        fs::remove_dir_all(&dir).unwrap();
+    }
 }
