@@ -269,12 +269,16 @@ impl Scgi {
     /// Sends a response with its length, in one piece: after a HEAD the gateway does not wait for a body.
     #[track_caller]
     pub fn reply(&mut self, body: impl AsRef<[u8]>) {
+        self.try_reply(body).expect("send to the gateway");
+    }
+
+    pub fn try_reply(&mut self, body: impl AsRef<[u8]>) -> io::Result<()> {
         let body = body.as_ref();
         let head = format!(
             "Status: 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n",
             body.len()
         );
-        self.send([head.as_bytes(), body].concat());
+        self.try_send([head.as_bytes(), body].concat())
     }
 
     /// The close at the end of the script will be a reset. On a Unix socket that needs unread bytes of the gateway.

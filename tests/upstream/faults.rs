@@ -394,15 +394,15 @@ fn a_body_that_stops_half_way_is_cut_after_the_read_timeout() {
 
 #[test]
 fn the_read_timeout_is_between_two_reads() {
-    let (_app, gate) = gate(&["--read-timeout", "1s"], |scgi| {
+    let (_app, gate) = gate(&["--read-timeout", "3s"], |scgi| {
         scgi.all();
         scgi.send("Status: 200\r\n\r\n");
-        for _ in 0..8 {
+        for _ in 0..13 {
             std::thread::sleep(Duration::from_millis(250));
             scgi.send("piece ");
         }
     });
-    assert_eq!(gate.get("/").is(200).body.len(), 48);
+    assert_eq!(gate.get("/").is(200).body.len(), 78);
 }
 
 #[test]
