@@ -27,6 +27,7 @@ mod worker;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixStream;
@@ -40,7 +41,7 @@ use cache::keeper::Keeper;
 use cgi::Incoming;
 use cli::Action;
 use config::{BindTo, Config};
-use front::{Accepted, Front, listener};
+use front::{Accepted, Front, Only, listener};
 use log::Level;
 use ops::accesslog::AccessLogs;
 use ops::demo::{self, DemoHandle};
@@ -66,11 +67,14 @@ const LAST_WRITES: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let Ok(connection) = cgi::connection::take(&args) else {
+        return ExitCode::from(FAILURE);
+    };
     let demo_dir = std::env::temp_dir().join(format!("scgate-demo-{}", std::process::id()));
     match cli::parse(&args, &demo_dir.join("demo.sock")) {
         Action::Fail(lines) => {
             complain(Level::Error, &lines);
-            answer_failure(&args);
+            answer_failure(&args, connection.as_ref());
             ExitCode::from(USAGE)
         }
         Action::Print(text) => print(&text),
@@ -92,24 +96,21 @@ fn main() -> ExitCode {
             false => ExitCode::from(FAILURE),
         },
         Action::Run(mut config, warnings) => {
-            let incoming = match take_request(&mut config) {
-                Ok(incoming) => incoming,
+            let call = match take_call(&mut config, connection.as_ref()) {
+                Ok(call) => call,
                 Err(why) => {
-                    complain(
-                        Level::Error,
-                        &[format!(
-                            "scgate: --cgi: {why}; it is for a web server to run"
-                        )],
-                    );
+                    let line =
+                        format!("scgate: --cgi: {why}; it is for a web server or inetd to run");
+                    complain(Level::Error, &[line]);
                     return ExitCode::from(USAGE);
                 }
             };
-            match run(Box::leak(config), &warnings, &demo_dir, incoming) {
+            match run(Box::leak(config), &warnings, &demo_dir, call) {
                 Ok(true) => ExitCode::SUCCESS,
                 Ok(false) => ExitCode::from(FAILURE),
                 Err(message) => {
                     complain(Level::Error, &[format!("scgate: {message}")]);
-                    answer_failure(&args);
+                    answer_failure(&args, connection.as_ref());
                     ExitCode::from(FAILURE)
                 }
             }
@@ -117,22 +118,39 @@ fn main() -> ExitCode {
     }
 }
 
-/// The request of `--cgi`, which the environment and standard input tell of.
-fn take_request(config: &mut Config) -> Result<Option<Incoming>, &'static str> {
+/// What `--cgi` is called for.
+enum Call {
+    /// A request, which the environment and standard input tell of.
+    Request(Incoming),
+    /// A client's connection.
+    Connection(OwnedFd),
+}
+
+/// What `--cgi` is called for, where it is.
+fn take_call(
+    config: &mut Config,
+    connection: Option<&OwnedFd>,
+) -> Result<Option<Call>, &'static str> {
     if !config.process.cgi {
         return Ok(None);
+    }
+    if let Some(connection) = connection {
+        let connection = connection.try_clone().map_err(|_| "no descriptor is left");
+        return connection.map(|connection| Some(Call::Connection(connection)));
     }
     let bytes = |(name, value): (OsString, OsString)| (name.into_vec(), value.into_vec());
     let variables: Vec<_> = std::env::vars_os().map(bytes).collect();
     let mut incoming = cgi::incoming(&variables, cgi::input_is_pipe())?;
     config.outer = Some(std::mem::take(&mut incoming.outer));
-    Ok(Some(incoming))
+    Ok(Some(Call::Request(incoming)))
 }
 
-/// A server that runs us as a CGI program has a client who waits; what is wrong stands in its log.
-fn answer_failure(args: &[OsString]) {
-    if cgi::is_called(args) {
-        print(cgi::FAILED);
+/// Who calls us for one request has a client who waits; what is wrong stands in the log.
+fn answer_failure(args: &[OsString], connection: Option<&OwnedFd>) {
+    match connection {
+        Some(connection) => cgi::connection::fail(connection),
+        None if cgi::is_called(args) => drop(print(cgi::FAILED)),
+        None => {}
     }
 }
 
@@ -166,12 +184,12 @@ fn missing_accounts(config: &Config) -> Vec<String> {
 }
 
 /// Starts everything, in the order in which rights are needed, and runs until a signal ends it.
-/// With `incoming` it is for that request alone; false: no whole response to it has gone out.
+/// With a `call` it is for that alone; false: no whole response to a request has gone out.
 fn run(
     config: &'static Config,
     warnings: &[String],
     demo_dir: &Path,
-    incoming: Option<Incoming>,
+    call: Option<Call>,
 ) -> Result<bool, String> {
     logging::init(config.process.log_level);
     for warning in warnings {
@@ -180,12 +198,12 @@ fn run(
     // Before any thread: they inherit the mask.
     let signals = sys::Signals::open().map_err(|e| format!("signals: {e}"))?;
     // A web server that runs us as a CGI program may leave us its own variables: its manager is none of ours.
-    let manager = match incoming {
+    let manager = match call {
         Some(_) => None,
         None => Notify::open(Instant::now()),
     };
     privileges::bound_heaps();
-    let listeners = match incoming {
+    let listeners = match call {
         Some(_) => Vec::new(),
         None => {
             raise_limits(config);
@@ -223,22 +241,23 @@ fn run(
             .transpose()?,
     }));
     let keeper = Keeper::start(shared.zones).map_err(|e| format!("--cache-path: {e}"))?;
-    if incoming.is_none() {
+    if call.is_none() {
         // Neither lives for one request: its line is written at the end, and names are as they were a moment ago.
         shared.logs.start();
         shared.upstreams.start();
     }
     let work = move |job: Box<Exchange>, desk: &mut Desk| exchange::run(job, desk, shared);
     let pool = Pool::new(config.process.workers, config.process.queue, Box::new(work));
-    if incoming.is_none() {
+    if call.is_none() {
         announce(config);
     }
     let pool: &'static Pool<_> = Box::leak(Box::new(pool));
     let front = Front::new(listeners, signals, manager, shared, pool);
     let mut front = front.map_err(|e| e.to_string())?;
-    let pump = incoming
-        .map(|incoming| serve(incoming, &mut front))
-        .transpose()?;
+    let pump = match call {
+        Some(call) => serve(call, &mut front).map_err(|e| format!("--cgi: {e}"))?,
+        None => None,
+    };
     let result = front.run().map_err(|e| e.to_string());
     // After a signal nobody waits for it.
     let whole = pump.is_none_or(|pump| front.is_idle() && pump.join().unwrap_or(false));
@@ -250,21 +269,27 @@ fn run(
     result.map(|()| whole)
 }
 
-/// Hands the request of `--cgi` to the front, as a connection of the client's.
-fn serve(incoming: Incoming, front: &mut Front) -> Result<JoinHandle<bool>, String> {
-    let failed = |e: io::Error| format!("--cgi: {e}");
+/// Hands to the front what `--cgi` is called for, as a connection of the client's.
+fn serve(call: Call, front: &mut Front) -> io::Result<Option<JoinHandle<bool>>> {
+    let incoming = match call {
+        Call::Connection(connection) => {
+            front.serve_only(Accepted::by_another(connection)?, Only::Client)?;
+            return Ok(None);
+        }
+        Call::Request(incoming) => incoming,
+    };
     if let Some(flaw) = &incoming.flaw {
         log::info!("{flaw}");
     }
-    let (ours, theirs) = UnixStream::pair().map_err(failed)?;
-    theirs.set_nonblocking(true).map_err(failed)?;
+    let (ours, theirs) = UnixStream::pair()?;
+    theirs.set_nonblocking(true)?;
     let accepted = Accepted {
         socket: theirs.into(),
         remote: incoming.remote,
         local: Local::Unix(PathBuf::new()),
     };
-    front.serve_only(accepted).map_err(|e| e.to_string())?;
-    cgi::start(incoming, ours).map_err(failed)
+    front.serve_only(accepted, Only::Ours)?;
+    cgi::start(incoming, ours).map(Some)
 }
 
 /// Room for every connection, its spilled response or body, every upstream connection, and the rest.

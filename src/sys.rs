@@ -329,6 +329,15 @@ impl AsRawFd for Signals {
     }
 }
 
+/// Puts `file` in the place of an open descriptor, whose number stays: for standard input, output and error.
+///
+/// # Errors
+/// As dup2(2).
+pub fn replace(fd: BorrowedFd<'_>, file: &File) -> io::Result<()> {
+    // SAFETY: dup2 touches no memory, and both descriptors are open. The number stays open for whoever holds it.
+    cvt(unsafe { libc::dup2(file.as_raw_fd(), fd.as_raw_fd()) }).map(drop)
+}
+
 /// Takes over a descriptor that was inherited (socket activation).
 ///
 /// # Errors

@@ -4,9 +4,11 @@
 //! socket whose other end the front serves as its only connection, and the response from there to standard output, on a
 //! thread of its own; [`answer`] makes a CGI response of it on the way, pure. What the server in front says of the request
 //! and no connection could say stands in [`crate::config::outer::Outer`]. So nothing behind the front knows of it.
+//! Under inetd(8) there is no such server, and standard input is the client's [`connection`]: the front serves that itself.
 #![forbid(unsafe_code)]
 
 mod answer;
+pub mod connection;
 mod environment;
 mod pump;
 
@@ -29,10 +31,13 @@ pub fn input_is_pipe() -> bool {
     kind.is_ok_and(|found| found.file_type().is_fifo())
 }
 
+/// Whether the command line means to.
+fn is_meant<S: AsRef<OsStr>>(args: &[S]) -> bool {
+    args.iter().any(|arg| arg.as_ref() == "--cgi")
+}
+
 /// Whether the program was called as a CGI program, with this command line.
 pub fn is_called<S: AsRef<OsStr>>(args: &[S]) -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    args.iter().any(|arg| arg.as_ref() == "--cgi")
-        && set("GATEWAY_INTERFACE")
-        && set("REQUEST_METHOD")
+    is_meant(args) && set("GATEWAY_INTERFACE") && set("REQUEST_METHOD")
 }

@@ -28,6 +28,15 @@ use crate::worker::{Desk, Shared};
 const LINGER_TOTAL: Duration = Duration::from_secs(30);
 const LINGER_QUIET: Duration = Duration::from_secs(5);
 
+/// Whose the other end of an only connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Only {
+    /// Ours: a web server has said the request and waits for the answer, and the pace is its own.
+    Ours,
+    /// A client's.
+    Client,
+}
+
 /// What all connections use, and the loop owns.
 pub struct Hub {
     pub shared: &'static Shared,
@@ -46,7 +55,7 @@ pub struct Hub {
     /// The program is stopping: no connection is kept.
     pub stopping: bool,
     /// There is one connection, and there will be no other (`--cgi`).
-    pub only: bool,
+    pub only: Option<Only>,
     /// Some server believes peers about who the client is.
     pub names_clients: bool,
     /// Counts exchanges.
@@ -286,7 +295,7 @@ impl Conn {
     pub fn on_timer(&mut self, hub: &mut Hub) -> Fate {
         match &self.phase {
             // It is closed by us alone, at the other end: nobody else's pace is left to wait for.
-            Phase::Linger(_) if hub.only => Fate::Stay,
+            Phase::Linger(_) if hub.only == Some(Only::Ours) => Fate::Stay,
             Phase::Idle | Phase::Linger(_) => Fate::Close,
             Phase::Preface => {
                 self.preface_failed("not complete within --client-header-timeout");

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::conn::{Conn, Fate, Phase};
+use super::conn::{Conn, Fate, Only, Phase};
 use super::event_loop::Front;
 use crate::error::Gone;
 use crate::sink::Turn;
@@ -27,7 +27,9 @@ impl Front {
         while let Some(signal) = self.signals.next() {
             match signal {
                 // Who waits for the one request has given it up.
-                Signal::Term | Signal::Quit if self.hub.only => self.stopping = Stopping::Now,
+                Signal::Term | Signal::Quit if self.hub.only == Some(Only::Ours) => {
+                    self.stopping = Stopping::Now;
+                }
                 Signal::Term | Signal::Quit => self.stop_gently(),
                 Signal::Int => {
                     self.stopping = Stopping::Now;
@@ -113,7 +115,7 @@ impl Front {
 
     pub(super) fn is_over(&mut self) -> bool {
         match self.stopping {
-            Stopping::No => self.hub.only && self.is_idle(),
+            Stopping::No => self.hub.only.is_some() && self.is_idle(),
             Stopping::Now => true,
             _ if self.connections() == 0 => true,
             Stopping::Gently(until) => {

@@ -12,7 +12,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use super::caching;
 #[cfg(feature = "auth")]
 use super::checking;
-use super::conn::{Conn, Edges, Fate, Hub};
+use super::conn::{Conn, Edges, Fate, Hub, Only};
 use super::ending::Stopping;
 use super::listener::{Accepted, Listener};
 use super::timers::Timers;
@@ -158,7 +158,7 @@ impl Front {
                 now,
                 wall: SystemTime::now(),
                 stopping: false,
-                only: false,
+                only: None,
                 names_clients: shared.config.servers.iter().any(|s| s.real_ip.is_some()),
                 exchanges: 0,
                 nowhere: File::open("/dev/null").map_err(failed("/dev/null"))?.into(),
@@ -175,9 +175,9 @@ impl Front {
     ///
     /// # Errors
     /// It can not be registered.
-    pub fn serve_only(&mut self, accepted: Accepted) -> Result<(), FrontError> {
-        self.hub.only = true;
-        self.admit(accepted, 0).map_err(failed("connection"))
+    pub fn serve_only(&mut self, accepted: Accepted, whose: Only) -> io::Result<()> {
+        self.hub.only = Some(whose);
+        self.admit(accepted, 0)
     }
 
     /// No connection is left.
@@ -191,7 +191,7 @@ impl Front {
     /// The poll fails.
     pub fn run(&mut self) -> Result<(), FrontError> {
         let mut events = Events::with_capacity(EVENTS);
-        let mut begun = self.hub.only;
+        let mut begun = self.hub.only.is_some();
         self.say_ready();
         loop {
             let timeout = self.timeout();

@@ -200,6 +200,31 @@ pub struct Accepted {
     pub local: Local,
 }
 
+impl Accepted {
+    /// A connection that somebody else has accepted (`--cgi` under inetd).
+    ///
+    /// # Errors
+    /// It is none, or can not be set up.
+    pub fn by_another(socket: OwnedFd) -> io::Result<Accepted> {
+        let options = socket2::SockRef::from(&socket);
+        options.set_nonblocking(true)?;
+        let remote = options.peer_addr()?.as_socket().map(plain);
+        let own = options.local_addr()?;
+        let local = match own.as_socket() {
+            Some(addr) => {
+                options.set_tcp_nodelay(true)?;
+                Local::Inet(addr)
+            }
+            None => Local::Unix(own.as_pathname().map(Path::to_path_buf).unwrap_or_default()),
+        };
+        Ok(Accepted {
+            socket,
+            remote,
+            local,
+        })
+    }
+}
+
 impl Listener {
     /// For registration with the poll.
     pub fn fd(&self) -> BorrowedFd<'_> {

@@ -23,5 +23,6 @@ mod requests;
 mod status;
 mod timers;
 
+pub use conn::Only;
 pub use event_loop::Front;
 pub use listener::Accepted;

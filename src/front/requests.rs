@@ -214,6 +214,7 @@ impl Conn {
     pub(super) fn may_keep(&self, request: &Request, hub: &Hub) -> bool {
         request.keep_alive()
             && !hub.stopping
+            && hub.only.is_none()
             && !self.client.keepalive_timeout.is_zero()
             && self.requests < self.client.keepalive_requests
     }

@@ -21,7 +21,7 @@ fn without_a_server_it_says_so() {
         assert_eq!(
             answer.stderr,
             "scgate: --cgi: GATEWAY_INTERFACE and REQUEST_METHOD are not in the environment; \
-             it is for a web server to run\n"
+             it is for a web server or inetd to run\n"
         );
     }
     assert_eq!(app.accepted(), 0);

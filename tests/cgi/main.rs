@@ -1,4 +1,4 @@
-//! `--cgi`: the program as a CGI program (RFC 3875), by hand and under real web servers.
+//! `--cgi`: the program as a CGI program (RFC 3875), by hand and under real web servers, and under inetd.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -6,6 +6,7 @@ mod common;
 mod bodies;
 mod ends;
 mod environment;
+mod inetd;
 mod real;
 mod responses;
 

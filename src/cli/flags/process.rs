@@ -160,7 +160,8 @@ pub const FLAGS: &[Flag] = &[
         brief: "act as a CGI program for one request",
         manual: "Takes one request from the environment and standard input, as a CGI program does (RFC 3875), answers on \
             standard output, and ends. So a web server that knows CGI but not SCGI reaches SCGI applications: the CGI program \
-            is a script that runs scgate with this flag. Locations are chosen by PATH_INFO. Flags about listening, connections \
+            is a script that runs scgate with this flag. Locations are chosen by PATH_INFO. \
+            Under inetd, with nowait, it takes one request from the connection that standard input is. Flags about listening, connections \
             that are kept, caches and the process do not go with it.",
         role: Role::Set(|s, _| {
             s.cgi = true;
