@@ -210,16 +210,17 @@ fn run(
             listener::open_all(config).map_err(|e| e.to_string())?
         }
     };
-    let logs = AccessLogs::open(&config.process.access_logs).map_err(|e| e.to_string())?;
+    let account = account(config)?;
+    let logs = AccessLogs::open(&config.process.access_logs, account.as_ref());
+    let logs = logs.map_err(|e| e.to_string())?;
     let pid = config
         .process
         .pid
         .as_deref()
         .map(privileges::PidFile::create);
     let _pid = pid.transpose().map_err(|e| e.to_string())?;
-    let account = account(config)?;
     prepare_caches(config, account.as_ref())?;
-    drop_rights(config, account.as_ref(), &logs)?;
+    drop_rights(config, account.as_ref())?;
     if config.process.confine {
         confine::begin(config, demo_dir.parent().unwrap_or(demo_dir))?;
     }
@@ -325,14 +326,7 @@ fn prepare_caches(config: &Config, account: Option<&Account>) -> Result<(), Stri
 
 /// `--user`, and whatever else is not needed once the sockets and the logs are open. Binding to foreign addresses
 /// (`--bind … transparent`) or to a low port needs one right each, which is kept.
-fn drop_rights(
-    config: &Config,
-    account: Option<&Account>,
-    logs: &AccessLogs,
-) -> Result<(), String> {
-    if let Some(account) = account {
-        logs.give_to(account.uid, account.gid);
-    }
+fn drop_rights(config: &Config, account: Option<&Account>) -> Result<(), String> {
     let mut needed = 0;
     for bind in config.binds() {
         if bind.transparent {

@@ -329,6 +329,15 @@ impl AsRawFd for Signals {
     }
 }
 
+/// Sets which rights new files do not get, for the whole process, and says what that was. Call while there is one thread.
+pub fn set_umask(mask: u32) -> u32 {
+    // SAFETY: takes a number and can not fail.
+    #[allow(clippy::useless_conversion)] // mode_t has 16 bits on some systems
+    unsafe {
+        libc::umask((mask & 0o777) as libc::mode_t).into()
+    }
+}
+
 /// Puts `file` in the place of an open descriptor, whose number stays: for standard input, output and error.
 ///
 /// # Errors

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, FileExt, chown};
+use std::os::unix::fs::{DirBuilderExt, FileExt, lchown};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -251,7 +251,7 @@ pub fn prepare(zone: &Settings, owner: Option<(u32, u32)>) -> io::Result<()> {
 fn make(dir: &Path, owner: Option<(u32, u32)>) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(dir) {
         Ok(()) => {
-            let given = owner.map(|(user, group)| chown(dir, Some(user), Some(group)));
+            let given = owner.map(|(user, group)| lchown(dir, Some(user), Some(group)));
             given.unwrap_or(Ok(())).map_err(|e| at(dir, &e))
         }
         Err(e) if e.kind() == ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),

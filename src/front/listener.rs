@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -143,12 +143,15 @@ fn open_inet(listen: &Listen, addr: SocketAddr) -> io::Result<Socket> {
 fn open_unix(listen: &Listen, path: &Path) -> io::Result<Socket> {
     remove_stale(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.bind(&SockAddr::unix(path)?)?;
+    // Whose directory it is can put a link in its place at once: nothing that follows links comes after bind.
+    let before = sys::set_umask(!listen.mode);
+    let bound = socket.bind(&SockAddr::unix(path)?);
+    sys::set_umask(before);
+    bound?;
     // Nobody can connect before listen: the rights are in place by then.
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(listen.mode))?;
     if let Some(group) = &listen.group {
         let gid = privileges::group_id(group)?;
-        std::os::unix::fs::chown(path, None, Some(gid))?;
+        std::os::unix::fs::lchown(path, None, Some(gid))?;
     }
     socket.listen(listen.backlog)?;
     Ok(socket)

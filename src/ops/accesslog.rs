@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,8 @@ use std::time::Duration;
 
 use super::escape;
 use super::logging::goes_to_journal;
+use super::privileges::Account;
+use super::trust;
 use super::vars::Facts;
 use crate::config::{AccessLog, LogEscape, LogFormat};
 use crate::template::{Part, Template, Values};
@@ -121,13 +123,14 @@ thread_local! {
 }
 
 impl AccessLogs {
-    /// Opens every log for appending; a new file has mode 0640.
+    /// Opens every log for appending; a new file has mode 0640, and belongs to the `account` that the process is about to
+    /// take on, so that it can reopen it.
     ///
     /// # Errors
     /// The first file that can not be opened, with its path in the message.
-    pub fn open(logs: &[AccessLog]) -> io::Result<AccessLogs> {
+    pub fn open(logs: &[AccessLog], account: Option<&Account>) -> io::Result<AccessLogs> {
         logs.iter()
-            .map(Log::open)
+            .map(|log| Log::open(log, account))
             .collect::<io::Result<_>>()
             .map(|logs| AccessLogs {
                 logs,
@@ -256,25 +259,15 @@ impl AccessLogs {
             }
         }
     }
-
-    /// Makes the files belong to the account that the process is about to take on, so that it can reopen them.
-    pub fn give_to(&self, uid: u32, gid: u32) {
-        for log in self.logs.iter().filter(|log| !is_stdout(&log.path)) {
-            let output = lock(&log.output);
-            // A device is not ours to give away: /dev/null is every program's.
-            if !output.file.metadata().is_ok_and(|meta| meta.is_file()) {
-                continue;
-            }
-            if let Err(e) = std::os::unix::fs::fchown(&output.file, Some(uid), Some(gid)) {
-                log::warn!("access log {}: owner not changed: {e}", log.path.display());
-            }
-        }
-    }
 }
 
 impl Log {
-    fn open(log: &AccessLog) -> io::Result<Log> {
-        let file = open_file(&log.path).map_err(|e| {
+    fn open(log: &AccessLog, account: Option<&Account>) -> io::Result<Log> {
+        let opened = match account {
+            Some(account) if account.is_to_come() => open_for(account, &log.path),
+            _ => open_file(&log.path),
+        };
+        let file = opened.map_err(|e| {
             io::Error::new(e.kind(), format!("access log {}: {e}", log.path.display()))
         })?;
         Ok(Log {
@@ -374,6 +367,35 @@ fn open_file(path: &Path) -> io::Result<File> {
         // A FIFO without a reader is an error then, not a wait for ever.
         .custom_flags(libc::O_NONBLOCK)
         .open(path)
+}
+
+/// Opens a log as the account would. Where it may not, root does and gives the file away, unless the account could have led
+/// the path to any other file.
+fn open_for(account: &Account, path: &Path) -> io::Result<File> {
+    if is_stdout(path) {
+        return open_file(path);
+    }
+    let tried = account.with_files(|groups| {
+        let opened = open_file(path);
+        let denied = matches!(&opened, Err(e) if e.kind() == ErrorKind::PermissionDenied);
+        (opened, denied, groups.to_vec())
+    })?;
+    let (opened, denied, groups) = tried;
+    if !denied {
+        return opened;
+    }
+    if !trust::is_roots(path, &groups) {
+        let why = "permission denied to the account of --user, and root follows no path that others can change";
+        return Err(io::Error::new(ErrorKind::PermissionDenied, why));
+    }
+    let file = open_file(path)?;
+    // A device is not ours to give away: /dev/null is every program's.
+    if file.metadata()?.is_file() {
+        std::os::unix::fs::fchown(&file, Some(account.uid), Some(account.gid)).unwrap_or_else(
+            |e| log::warn!("access log {}: owner not changed: {e}", path.display()),
+        );
+    }
+    Ok(file)
 }
 
 /// Appends one line, its values escaped and its text as it stands.

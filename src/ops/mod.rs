@@ -1,4 +1,4 @@
-//! Running the program: logging, the access log, signals, privileges, the service manager, status, the facts that variables speak of, and
+//! Running the program: logging, the access log, privileges and whose word root takes for a path, the service manager, status, the facts that variables speak of, and
 //! the built-in application of `--demo`.
 
 pub mod accesslog;
@@ -11,4 +11,5 @@ pub mod notify;
 pub mod privileges;
 pub mod stats;
 pub mod status;
+mod trust;
 pub mod vars;

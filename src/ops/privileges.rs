@@ -65,6 +65,21 @@ fn named(what: &str, name: &str, e: &io::Error) -> io::Error {
     io::Error::new(e.kind(), format!("{what} \"{name}\" not looked up: {e}"))
 }
 
+impl Account {
+    /// Does something with the account's rights to files; see [`sys::with_files_of`].
+    ///
+    /// # Errors
+    /// The process must not go on.
+    pub fn with_files<T>(&self, act: impl FnOnce(&[u32]) -> T) -> io::Result<T> {
+        sys::with_files_of(&self.name, (self.uid, self.gid), act)
+    }
+
+    /// Whether the process is root's and will be this account's.
+    pub fn is_to_come(&self) -> bool {
+        sys::effective_uid() == 0 && self.uid != 0
+    }
+}
+
 /// Gives up for good what the process does not need any more: with an account, root for that user, with its groups and no
 /// way back, which is verified; and of every process that is not root's all capabilities but those of `needed` that it
 /// has, however they came (by `--user`, from the file, or ambient ones of a service manager). One that stays root's

@@ -107,6 +107,57 @@ pub fn set_groups(user: &CString, gid: u32) -> io::Result<()> {
     check(unsafe { libc::setresgid(gid, gid, gid) })
 }
 
+/// Does something with the rights that an account has to files, and no others; gives it the account's groups too. For this
+/// thread alone, which is as before afterwards.
+///
+/// # Errors
+/// As the system says; usually that the process is not root's. After an error the process must not go on.
+pub fn with_files_of<T>(
+    user: &CString,
+    (uid, gid): (u32, u32),
+    act: impl FnOnce(&[u32]) -> T,
+) -> io::Result<T> {
+    let (own, own_gid, own_groups) = (effective_uid(), effective_gid(), groups()?);
+    // initgroups takes an int on some systems, and the C library casts it back.
+    #[allow(clippy::useless_conversion)]
+    let base = gid
+        .try_into()
+        .map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    // SAFETY: the name is a C string that outlives the call.
+    check(unsafe { libc::initgroups(user.as_ptr(), base) })?;
+    set_file_owner(uid, gid)?;
+    let done = groups().map(|groups| act(&groups));
+    set_file_owner(own, own_gid)?;
+    // SAFETY: the list outlives the call, which gets its length.
+    check(unsafe { libc::setgroups(own_groups.len() as _, own_groups.as_ptr()) })?;
+    done
+}
+
+/// setfsuid and setfsgid answer with what was before, whether or not they did it.
+fn set_file_owner(uid: u32, gid: u32) -> io::Result<()> {
+    // SAFETY: they take numbers only; the second calls change nothing.
+    let now = unsafe {
+        libc::setfsgid(gid);
+        libc::setfsuid(uid);
+        (libc::setfsuid(u32::MAX), libc::setfsgid(u32::MAX))
+    };
+    match now == (uid as libc::c_int, gid as libc::c_int) {
+        true => Ok(()),
+        false => Err(io::ErrorKind::PermissionDenied.into()),
+    }
+}
+
+/// The supplementary groups of the process.
+fn groups() -> io::Result<Vec<u32>> {
+    // SAFETY: with no room it only counts.
+    let count = cvt(unsafe { libc::getgroups(0, std::ptr::null_mut()) })?;
+    let mut groups = vec![0; usize::try_from(count).unwrap_or(0)];
+    // SAFETY: there is room for as many as there are.
+    let count = cvt(unsafe { libc::getgroups(count, groups.as_mut_ptr()) })?;
+    groups.truncate(usize::try_from(count).unwrap_or(0));
+    Ok(groups)
+}
+
 /// Takes on a user: real, effective and saved. The C library does so for every thread there is.
 ///
 /// # Errors

@@ -68,11 +68,11 @@ fn logs(path: &Path) -> AccessLogs {
         template: template("x"),
         escape: LogEscape::Default,
     };
-    AccessLogs::open(&[AccessLog {
+    let log = AccessLog {
         path: path.to_owned(),
         format,
-    }])
-    .expect("the log opens")
+    };
+    AccessLogs::open(&[log], None).expect("the log opens")
 }
 
 #[test]
@@ -181,5 +181,7 @@ fn a_directory_that_is_missing_is_an_error_with_the_path() {
         path: "/nonexistent/log".into(),
         format,
     };
-    assert!(AccessLogs::open(&[log]).is_err_and(|e| e.to_string().contains("/nonexistent/log")));
+    assert!(
+        AccessLogs::open(&[log], None).is_err_and(|e| e.to_string().contains("/nonexistent/log"))
+    );
 }
