@@ -35,15 +35,17 @@ install_packages() {
         return 1
     fi
     say "installing $*"
-    made_policy=
-    if [ ! -e "$policy" ]; then
-        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
-        as_root chmod 755 "$policy"
-        made_policy=yes
-    fi
-    status=0
-    as_root apt-get update -q >&2 || status=$?
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@" >&2 || status=$?
-    [ -z "$made_policy" ] || as_root rm -f "$policy"
-    return "$status"
+    (
+        if [ ! -e "$policy" ]; then
+            # Or no package that is installed here later would start its service.
+            trap 'as_root rm -f "$policy"' EXIT
+            trap 'exit 1' HUP INT TERM
+            printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+            as_root chmod 755 "$policy"
+        fi
+        status=0
+        as_root apt-get update -q >&2 || status=$?
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@" >&2 || status=$?
+        exit "$status"
+    )
 }
