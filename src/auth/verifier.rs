@@ -19,8 +19,7 @@ use super::memory::Memory;
 use super::reading::read;
 use crate::cache::zone::Waiter;
 
-/// Checks that may wait: in all, and those of one client address. Guesses can fill it, but whoever was right before is let in
-/// all the same, ahead of them.
+/// Guesses that may wait: in all, and those of one client address. Whoever was right before is let in all the same, ahead of them.
 const QUEUE: usize = 64;
 const SHARE: usize = QUEUE / 4;
 /// A file is looked at again after this long.

@@ -197,7 +197,8 @@ impl AccessLogs {
         self.logs.is_empty()
     }
 
-    /// Adds one line to each log. Writes to a file only when a piece is full and no other thread is writing.
+    /// Adds one line to each log. Where the thread that writes does not run, writes to a file only when a piece is full and no
+    /// other thread is writing.
     pub fn write(&self, facts: &Facts<'_>) {
         for log in &self.logs {
             LINE.with_borrow_mut(|line| {

@@ -47,11 +47,11 @@ pub fn begin(config: &Config, temp: &Path) -> Result<(), String> {
                 .map_err(|e| format!("--confine: {}: {e}", path.display()))?;
         }
     }
-    // No system has all of these.
     if let Some(pid) = &config.process.pid {
         let _ = rules.allow(pid, MAY_READ);
     }
     if looks_up_names(config) {
+        // No system has all of these.
         for path in FOR_NAMES {
             let _ = rules.allow(Path::new(path), MAY_READ);
         }

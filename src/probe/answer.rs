@@ -25,7 +25,7 @@ pub enum End {
 pub struct Answer {
     pub bytes: Vec<u8>,
     pub end: End,
-    /// From the connect to the first byte.
+    /// From the first byte sent to the first received.
     pub first: Option<Duration>,
     /// All of the request went out; where it did not, the application has not read all of it.
     pub sent: bool,

@@ -447,6 +447,11 @@ fn body(probe: &mut Probe) -> Result<(), Over> {
     Ok(())
 }
 
+/// A time that is long for what took this one alone.
+pub(super) fn long_for(alone: Option<Duration>) -> Duration {
+    BESIDE.max(alone.unwrap_or_default() * 3)
+}
+
 /// Whether it answers while another connection to it is idle.
 fn beside(probe: &mut Probe, base: &Base) -> Result<(), Over> {
     let request = probe
@@ -457,7 +462,8 @@ fn beside(probe: &mut Probe, base: &Base) -> Result<(), Over> {
         return Err(GONE);
     };
     let until = base.question.until;
-    let answer = probe.talk(&second, &request, until, probe.patience.min(BESIDE))?;
+    let long = probe.patience.min(long_for(base.answer.first));
+    let answer = probe.talk(&second, &request, until, long)?;
     drop(idle);
     let text = match answer.outcome() {
         Outcome::Silent => match probe.talk(&second, b"", until, probe.patience)?.outcome() {

@@ -1,5 +1,7 @@
 //! The pure parts: searching, and what answers mean.
 
+use std::time::Duration;
+
 use super::answer::{Answer, End, Outcome, Seen, excerpt, form, speaks, uwsgi};
 use super::search::{Limit, Needed, needed};
 use super::{asking, request};
@@ -250,4 +252,11 @@ fn a_request_is_one_that_a_client_may_send() {
         assert!(request("GET", bad, false, 0).is_none(), "{bad}");
     }
     assert!(asking::CALL.starts_with(b"<?xml"));
+}
+
+#[test]
+fn a_slow_application_is_not_taken_for_one_that_waits() {
+    let long = |millis| super::questions::long_for(Some(Duration::from_millis(millis)));
+    assert!(long(2500) > Duration::from_millis(2500) * 2);
+    assert_eq!(long(1), super::questions::long_for(None));
 }

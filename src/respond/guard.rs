@@ -8,6 +8,8 @@ use crate::cache::zone::Waiter;
 use crate::config::access::AuthBasic;
 use crate::http::request::Request;
 
+/// The field that asks a client for a password.
+const ASKS: &[u8] = b"WWW-Authenticate";
 /// What a client is told to wait when too many checks wait, in seconds.
 const RETRY_AFTER: u32 = 1;
 /// For the operator.
@@ -50,6 +52,8 @@ impl Around<'_> {
             Verdict::Broken => (500, "passwords can not be checked"),
             Verdict::Busy => (503, "too many passwords wait to be checked"),
         };
+        // The page for our own 401 may ask again, and one guess is one line in the log.
+        let told = course.original == Some(401) && is_asked(course);
         match verdict {
             Verdict::Wrong => self.challenge(auth, request, course),
             Verdict::Busy => {
@@ -59,7 +63,9 @@ impl Around<'_> {
             Verdict::Broken => reason.cause = Some(CAUSE),
             Verdict::Right => {}
         }
-        self.tell(verifier, auth, (status, why), request);
+        if !told {
+            self.tell(verifier, auth, (status, why), request);
+        }
         course.action = Action::Refuse(status);
         reason
     }
@@ -67,17 +73,13 @@ impl Around<'_> {
     /// Sends WWW-Authenticate along with whatever response of status 401 there will be. Where an error page of another status
     /// is being made, or the 401 is somebody else's, it is not ours to ask.
     fn challenge(&self, auth: &AuthBasic, request: &Request, course: &mut Course) {
-        const NAME: &[u8] = b"WWW-Authenticate";
-        let mut lines = course.carried.lines.split_inclusive(|&byte| byte == b'\n');
-        if course.original.is_some_and(|status| status != 401)
-            || lines.any(|line| is_named(line, NAME))
-        {
+        if course.original.is_some_and(|status| status != 401) || is_asked(course) {
             return;
         }
         let mut realm = Vec::new();
         auth.realm
             .render(&self.facts(request, course, 401), &mut realm);
-        course.carried.push(NAME, &challenge(&realm));
+        course.carried.push(ASKS, &challenge(&realm));
     }
 
     /// A browser's first request names nobody, which is no news.
@@ -112,4 +114,10 @@ impl Around<'_> {
 /// A repeated field has been refused with the head.
 fn credentials(request: &Request) -> Option<Credentials> {
     Credentials::parse(request.field("authorization")?)
+}
+
+/// The response will ask for a password already.
+fn is_asked(course: &Course) -> bool {
+    let mut lines = course.carried.lines.split_inclusive(|&byte| byte == b'\n');
+    lines.any(|line| is_named(line, ASKS))
 }

@@ -277,3 +277,23 @@ fn what_is_cached_is_behind_the_password() {
     );
     assert_eq!(house.app.accepted(), 1);
 }
+
+#[test]
+fn a_guess_is_one_line_in_the_log_whatever_page_there_is_for_it() {
+    let (house, tree) = (House::new(JOE), tree());
+    let gate = Gate::start([
+        "--auth-basic",
+        &house.flag("home"),
+        "--root",
+        &tree.file(""),
+        "--error-page",
+        "401 /shut/page",
+        "--location",
+        "/",
+    ]);
+    for guess in ["one", "two"] {
+        get(&gate, "/open/page", &says("joe", guess)).is(401);
+    }
+    let log = gate.stop().stderr;
+    assert_eq!(log.matches("wrong name or password").count(), 2, "{log}");
+}
