@@ -16,6 +16,14 @@ pub struct NameTable {
 }
 
 impl NameTable {
+    /// Whether clients can reach this server here.
+    pub fn has(&self, server: usize) -> bool {
+        let mut names = [&self.exact, &self.suffixes, &self.prefixes]
+            .into_iter()
+            .flatten();
+        self.default == server || names.any(|(_, named)| *named == server)
+    }
+
     /// The server for a host that is lowercased and has no port; empty means the client gave none.
     pub fn find(&self, host: &str) -> usize {
         if let Ok(at) = self

@@ -1,33 +1,26 @@
 //! The requests of `--health`: what a client would make the first location that passes to the group send, so that an application
 //! that asks for a host or for parameters of its own gets them.
 
+use std::time::{Instant, SystemTime};
+
 use crate::cli::scopes::complain;
 use crate::config::address::ListenAddress;
-use crate::config::group::{Group, Health};
-use crate::config::{BindTo, Handler, Listen, Location, Match, Pass, PathInfo, Scgi, Server};
-use crate::http::uri;
-use crate::ops::vars;
+use crate::config::group::Health;
+use crate::config::{BindTo, Config, Handler, Location, Pass, PathInfo, Scgi, Server};
+use crate::http::request::{Limits, Request};
+use crate::ops::vars::{ConnInfo, Facts, Local};
 use crate::scgi::request::{EncodeError, Params};
 use crate::template::{Values, Var};
 
 use super::{Remarks, params};
 
 /// Encodes the request of each group that is checked.
-pub fn make_requests(
-    groups: &mut [Group],
-    servers: &[Server],
-    listens: &[Listen],
-    remarks: &mut Remarks,
-) {
-    let port = listens.iter().find_map(|listen| match listen.address {
-        ListenAddress::Inet(address) => Some(address.port()),
-        _ => None,
-    });
-    for (index, group) in groups.iter_mut().enumerate() {
-        let Some(health) = &mut group.health else {
+pub fn make_requests(config: &mut Config, remarks: &mut Remarks) {
+    for index in 0..config.groups.len() {
+        let Some(mut health) = config.groups.get_mut(index).and_then(|g| g.health.take()) else {
             continue;
         };
-        let place = place(servers, index);
+        let place = place(config, index);
         if let Some((_, _, scgi)) = place {
             health.head_max = scgi.buffer_size;
             if let Some(bind) = &scgi.bind
@@ -36,7 +29,11 @@ pub fn make_requests(
                 health.bind = Some((address, bind.transparent));
             }
         }
-        if let Err(error) = encode(health, place, port.unwrap_or(80)) {
+        let encoded = encode(config, &mut health, place);
+        let Some(group) = config.groups.get_mut(index) else {
+            continue;
+        };
+        if let Err(error) = encoded {
             let why = match error {
                 EncodeError::TooLarge { size, max } => {
                     format!("its parameters have {size} bytes, over --params-max {max}")
@@ -45,16 +42,17 @@ pub fn make_requests(
             };
             remarks.error(complain("health", Some(&group.name), &why));
         }
+        group.health = Some(health);
     }
 }
 
-/// A location that passes to a group, and its server.
-type Place<'a> = (&'a Server, &'a Location, &'a Scgi);
+/// A location that passes to a group, and its server with its number.
+type Place<'a> = ((usize, &'a Server), &'a Location, &'a Scgi);
 
 /// The first location that passes to a group by name.
-fn place(servers: &[Server], group: usize) -> Option<Place<'_>> {
-    for server in servers {
-        for location in &server.locations {
+fn place(config: &Config, group: usize) -> Option<Place<'_>> {
+    for server in config.servers.iter().enumerate() {
+        for location in &server.1.locations {
             if let Handler::Scgi(scgi) = &location.handler
                 && matches!(scgi.pass, Pass::Group(index) if index == group)
             {
@@ -65,43 +63,64 @@ fn place(servers: &[Server], group: usize) -> Option<Place<'_>> {
     None
 }
 
-fn encode(health: &mut Health, place: Option<Place<'_>>, port: u16) -> Result<(), EncodeError> {
-    let uri = health.uri.clone();
-    let (raw, args) = uri.split_once('?').unwrap_or((&uri, ""));
-    // The value has been judged when it was read.
-    let path = uri::normalise(raw.as_bytes()).ok().flatten();
-    let path = path.as_deref().unwrap_or(raw.as_bytes());
-    let name = place.map_or("", |(server, ..)| server.name.as_str());
+/// The port at which clients reach a server, where it has one; else that of any other.
+fn port(config: &Config, server: Option<usize>) -> u16 {
+    let of = |server: Option<usize>| {
+        let listens = config.listens.iter();
+        let mut its = listens.filter(|listen| server.is_none_or(|server| listen.names.has(server)));
+        its.find_map(|listen| match listen.address {
+            ListenAddress::Inet(address) => Some(address.port()),
+            _ => None,
+        })
+    };
+    of(server).or_else(|| of(None)).unwrap_or(80)
+}
+
+fn encode(
+    config: &Config,
+    health: &mut Health,
+    place: Option<Place<'_>>,
+) -> Result<(), EncodeError> {
+    let name = place.map_or("", |((_, server), ..)| server.name.as_str());
     let host = match name.contains('*') || name.is_empty() {
         true => "localhost",
         false => name,
     };
-    let (mode, matching) = match place {
-        Some((_, location, scgi)) => (&scgi.path_info, &location.matching),
-        None => (&PathInfo::On, &Match::Prefix("/".into())),
+    let head = format!("GET {} HTTP/1.1\r\nHost: {host}\r\n\r\n", health.uri);
+    let limits = Limits {
+        max_size: usize::MAX,
+        underscores: false,
     };
-    let (script, info) = vars::split(mode, matching, path).unwrap_or_default();
-    let port = port.to_string();
-    let asked = Asked {
-        list: [
-            (Var::RequestMethod, b"GET"),
-            (Var::UpstreamRequestMethod, b"GET"),
-            (Var::RequestUri, uri.as_bytes()),
-            (Var::OriginalUri, uri.as_bytes()),
-            (Var::Args, args.as_bytes()),
-            (Var::DocumentUri, path),
-            (Var::Uri, path),
-            (Var::ScriptName, script),
-            (Var::PathInfo, info),
-            (Var::ServerProtocol, b"HTTP/1.1"),
-            (Var::Scheme, b"http"),
-            (Var::RemoteAddr, b"127.0.0.1"),
-            (Var::RemotePort, b"0"),
-            (Var::ServerAddr, b"127.0.0.1"),
-            (Var::ServerPort, port.as_bytes()),
-            (Var::ServerName, host.as_bytes()),
-            (Var::Host, host.as_bytes()),
-        ],
+    // The URI has been judged when it was read.
+    let request = Request::parse(head.as_bytes(), &limits).ok();
+    let own = |port| ([127, 0, 0, 1], port).into();
+    let conn = ConnInfo {
+        id: 0,
+        remote: Some(own(0)),
+        proxy: None,
+        local: Local::Inet(own(port(config, place.map(|((index, _), ..)| index)))),
+    };
+    let facts = Facts {
+        config,
+        conn: &conn,
+        requests: 1,
+        request: request.as_ref(),
+        server: place.map(|((_, server), ..)| server),
+        location: place.map(|(_, location, _)| location),
+        body_length: None,
+        started: Instant::now(),
+        now: Instant::now(),
+        wall: SystemTime::now(),
+        request_id: 0,
+        status: 0,
+        bytes_sent: 0,
+        body_bytes_sent: 0,
+        complete: false,
+        tries: &[],
+        cache: None,
+        as_get: false,
+        upstream_fields: &|_| None,
+        sent_fields: &|_| None,
     };
     let standard;
     let params = match place {
@@ -111,23 +130,21 @@ fn encode(health: &mut Health, place: Option<Place<'_>>, port: u16) -> Result<()
             &standard
         }
     };
-    let encoded = params.encode_own(host, &asked, &mut health.request)?;
+    let encoded = params.encode_own(host, &Asked(&facts), &mut health.request)?;
     health.request.drain(..encoded.start);
     health.block = encoded.block;
     Ok(())
 }
 
-/// The values of a check; other variables are not set.
-struct Asked<'a> {
-    list: [(Var, &'a [u8]); 17],
-}
+/// The values of a check: those of a client's request. Where no location passes to the group all of the path is PATH_INFO.
+struct Asked<'a>(&'a Facts<'a>);
 
 impl Values for Asked<'_> {
     fn put(&self, var: &Var, out: &mut Vec<u8>) -> bool {
-        let found = self.list.iter().find(|(known, _)| known == var);
-        if let Some((_, value)) = found {
-            out.extend_from_slice(value);
+        match (var, self.0.location) {
+            (Var::ScriptName, None) => true,
+            (Var::PathInfo, None) => self.0.put(&Var::Uri, out),
+            _ => self.0.put(var, out),
         }
-        found.is_some()
     }
 }

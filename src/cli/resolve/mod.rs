@@ -81,15 +81,14 @@ pub fn resolve(tree: &Tree, demo_socket: &Path, remarks: &mut Remarks) -> Config
         .map(|server| resolver.server(server))
         .collect();
     resolver.check_something_served(&servers);
-    let mut groups = std::mem::take(&mut resolver.groups);
+    let groups = std::mem::take(&mut resolver.groups);
     let zones = std::mem::take(&mut resolver.zones);
     let password_files = std::mem::take(&mut resolver.password_files);
     cache::warn_of_unused(&http.cache_paths, &servers, &zones, remarks);
     let listens = listens::listens(tree, remarks);
     warn_of_no_proxy(&servers, &listens, remarks);
-    health::make_requests(&mut groups, &servers, &listens, remarks);
     listens::warn_of_open(tree, &servers, remarks);
-    Config {
+    let mut config = Config {
         process: process::process(http, remarks),
         listens,
         servers,
@@ -99,7 +98,9 @@ pub fn resolve(tree: &Tree, demo_socket: &Path, remarks: &mut Remarks) -> Config
         password_files,
         asks_upstream,
         outer: None,
-    }
+    };
+    health::make_requests(&mut config, remarks);
+    config
 }
 
 struct Resolver<'a> {
@@ -361,9 +362,15 @@ fn warn_of_no_proxy(servers: &[Server], listens: &[Listen], remarks: &mut Remark
         let header = server.real_ip.as_ref().map(|real_ip| &real_ip.header);
         header == Some(&RealIpHeader::ProxyProtocol)
     };
-    if servers.iter().any(wanted) && !listens.iter().any(|listen| listen.proxy_protocol) {
-        let why = "no --listen says proxy_protocol";
-        remarks.warn(complain("real-ip-header", Some("proxy_protocol"), why));
+    for (index, server) in servers.iter().enumerate() {
+        let mut own = listens.iter().filter(|listen| listen.names.has(index));
+        if wanted(server) && !own.any(|listen| listen.proxy_protocol) {
+            let why = match server.name.as_str() {
+                "" => "no --listen says proxy_protocol".to_owned(),
+                name => format!("no --listen of --server {name} says proxy_protocol"),
+            };
+            remarks.warn(complain("real-ip-header", Some("proxy_protocol"), &why));
+        }
     }
 }
 

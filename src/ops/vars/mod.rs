@@ -15,7 +15,6 @@ mod paths;
 mod root;
 mod upstream;
 
-pub use paths::split;
 
 #[cfg(test)]
 mod tests;
