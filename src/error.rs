@@ -213,6 +213,9 @@ fn errno_name(error: &io::Error) -> &'static str {
         Some(libc::EFBIG) => "EFBIG",
         Some(libc::EMFILE) => "EMFILE",
         Some(libc::ENOTSOCK) => "ENOTSOCK",
+        Some(libc::EPROTOTYPE) => "EPROTOTYPE",
+        Some(libc::ENOTDIR) => "ENOTDIR",
+        Some(libc::ELOOP) => "ELOOP",
         _ => "IO",
     }
 }

@@ -27,6 +27,7 @@ mod worker;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::DirBuilderExt;
@@ -40,8 +41,10 @@ use buffer::memory::Memory;
 use cache::keeper::Keeper;
 use cgi::Incoming;
 use cli::Action;
+use config::address::ListenAddress;
 use config::{BindTo, Config};
-use front::{Accepted, Front, Only, listener};
+use front::listener::{self, Listener};
+use front::{Accepted, Front, Only};
 use log::Level;
 use ops::accesslog::AccessLogs;
 use ops::demo::{self, DemoHandle};
@@ -70,7 +73,7 @@ fn main() -> ExitCode {
     let Ok(connection) = cgi::connection::take(&args) else {
         return ExitCode::from(FAILURE);
     };
-    let demo_dir = std::env::temp_dir().join(format!("scgate-demo-{}", std::process::id()));
+    let demo_dir = cli::temp_dir().join(format!("scgate-demo-{}", std::process::id()));
     match cli::parse(&args, &demo_dir.join("demo.sock")) {
         Action::Fail(lines) => {
             complain(Level::Error, &lines);
@@ -250,7 +253,7 @@ fn run(
     let work = move |job: Box<Exchange>, desk: &mut Desk| exchange::run(job, desk, shared);
     let pool = Pool::new(config.process.workers, config.process.queue, Box::new(work));
     if call.is_none() {
-        announce(config);
+        announce(config, &listeners);
     }
     let pool: &'static Pool<_> = Box::leak(Box::new(pool));
     let front = Front::new(listeners, signals, manager, shared, pool);
@@ -342,15 +345,29 @@ fn drop_rights(config: &Config, account: Option<&Account>) -> Result<(), String>
     })
 }
 
-fn announce(config: &Config) {
-    for listen in &config.listens {
-        log::info!("listening on {}", listener::text(&listen.address));
-    }
-    for listen in config.listens.iter().filter(|_| config.process.demo) {
-        if let config::address::ListenAddress::Inet(addr) = listen.address {
-            let line = format!("scgate: the demo is at http://{addr}/");
-            complain(Level::Info, &[line]);
+fn announce(config: &Config, listeners: &[Listener]) {
+    for listener in listeners {
+        match (config.listens.get(listener.listen()), listener.bound()) {
+            (Some(listen), Some(addr)) if matches!(listen.address, ListenAddress::Inet(_)) => {
+                log::info!("listening on {addr}");
+            }
+            (Some(listen), _) => log::info!("listening on {}", listen.address),
+            (None, _) => {}
         }
+    }
+    let bound = listeners.iter().filter_map(Listener::bound);
+    for mut addr in bound.filter(|_| config.process.demo) {
+        if addr.ip().is_unspecified() {
+            let here: IpAddr = match addr.is_ipv4() {
+                true => Ipv4Addr::LOCALHOST.into(),
+                false => Ipv6Addr::LOCALHOST.into(),
+            };
+            addr.set_ip(here);
+        }
+        complain(
+            Level::Info,
+            &[format!("scgate: the demo is at http://{addr}/")],
+        );
     }
 }
 

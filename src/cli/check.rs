@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::auth::file::{Entries, NOBODY};
 #[cfg(feature = "auth")]
 use crate::auth::reading::read;
+use crate::config::address::ListenAddress;
 use crate::config::content::Root;
 use crate::config::{Config, Handler, Location};
 
@@ -113,6 +114,12 @@ fn files(config: &Config) -> Vec<String> {
     let mut errors = Vec::new();
     if let Some(path) = &config.process.pid {
         errors.extend(parent("pid", path));
+    }
+    for listen in &config.listens {
+        if let ListenAddress::Unix(path) = &listen.address {
+            // Where a directory is in the way, it is told at the start, as any file is.
+            errors.extend(parent("listen", path).filter(|_| !path.is_dir()));
+        }
     }
     for log in &config.process.access_logs {
         let stdout = log.path == Path::new("-");

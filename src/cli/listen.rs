@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
 use crate::config::address::{Address, Destination, ListenAddress, destination};
 
+use super::values::groups::once;
 use super::words::Value;
 
 /// Pending connections the system keeps for us.
@@ -42,6 +43,7 @@ pub fn listen(value: &Value) -> Result<Vec<ListenSpec>, String> {
         options: ListenOptions::default(),
         raw: value.raw.clone(),
     };
+    once(value, 1)?;
     for word in value.texts().skip(1) {
         option(word, &mut spec)?;
     }
@@ -96,10 +98,10 @@ fn check(spec: &ListenSpec) -> Result<(), String> {
         group,
     } = &spec.options;
     for address in &spec.addresses {
-        let (inherited, unix, inet6) = match address {
-            ListenAddress::Fd(_) | ListenAddress::Systemd(_) => (true, false, false),
-            ListenAddress::Unix(_) => (false, true, false),
-            ListenAddress::Inet(addr) => (false, false, addr.is_ipv6()),
+        let (inherited, unix) = match address {
+            ListenAddress::Fd(_) | ListenAddress::Systemd(_) => (true, false),
+            ListenAddress::Unix(_) => (false, true),
+            ListenAddress::Inet(_) => (false, false),
         };
         if inherited && (backlog.is_some() || *reuseport) {
             return Err("backlog and reuseport are for whoever makes the socket to say".into());
@@ -110,11 +112,14 @@ fn check(spec: &ListenSpec) -> Result<(), String> {
         if !unix && (mode.is_some() || group.is_some()) {
             return Err("mode and group are of Unix sockets only".into());
         }
-        if !inet6 && ipv6only.is_some() {
-            return Err(
-                "ipv6only is of IPv6 addresses only (example: '[::]:8080 ipv6only=off')".into(),
-            );
-        }
+    }
+    let is_inet6 =
+        |address: &ListenAddress| matches!(address, ListenAddress::Inet(addr) if addr.is_ipv6());
+    // A name may have addresses of both kinds.
+    if ipv6only.is_some() && !spec.addresses.iter().any(is_inet6) {
+        return Err(
+            "ipv6only is of IPv6 addresses only (example: '[::]:8080 ipv6only=off')".into(),
+        );
     }
     Ok(())
 }
@@ -151,7 +156,10 @@ fn addresses(text: &str) -> Result<Vec<ListenAddress>, String> {
     // Port 0 (the system chooses) is for tests; a destination never has it.
     match text.parse::<SocketAddr>() {
         Ok(addr) => Ok(vec![ListenAddress::Inet(addr)]),
-        Err(_) => named(text),
+        Err(_) => match text.rsplit_once(':') {
+            Some((_, port)) if !text.ends_with(']') => self::port(port).and_then(|_| named(text)),
+            _ => Err(format!("\"{text}\" has no port (example: {text}:8080)")),
+        },
     }
 }
 
@@ -211,16 +219,6 @@ pub fn overlap(a: (&ListenAddress, bool), b: (&ListenAddress, bool)) -> bool {
         && (takes_all(x, only_x, y) || takes_all(y, only_y, x))
 }
 
-/// How an address is written in a message.
-pub fn show(address: &ListenAddress) -> String {
-    match address {
-        ListenAddress::Inet(addr) => addr.to_string(),
-        ListenAddress::Unix(path) => format!("unix:{}", path.display()),
-        ListenAddress::Fd(fd) => format!("fd:{fd}"),
-        ListenAddress::Systemd(name) => format!("systemd:{name}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,7 +231,7 @@ mod tests {
     fn first(raw: &str) -> Option<String> {
         parse(raw)
             .ok()
-            .and_then(|spec| spec.addresses.first().map(show))
+            .and_then(|spec| spec.addresses.first().map(ToString::to_string))
     }
 
     #[test]
@@ -252,7 +250,7 @@ mod tests {
             assert_eq!(first(raw).as_deref(), Some(shown), "{raw}");
         }
         let local = parse("localhost:81").map(|spec| spec.addresses);
-        assert!(local.is_ok_and(|list| list.iter().all(|a| show(a).ends_with(":81"))));
+        assert!(local.is_ok_and(|list| list.iter().all(|a| a.to_string().ends_with(":81"))));
     }
 
     #[test]

@@ -29,7 +29,7 @@ mod words;
 mod tests;
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::config::Config;
 use crate::probe::Plan;
@@ -50,8 +50,13 @@ pub enum Action {
     Fail(Vec<String>),
 }
 
+/// Where files go for want of another place: $TMPDIR, or else /tmp.
+pub fn temp_dir() -> PathBuf {
+    resolve::default_temp().dir
+}
+
 /// Reads the arguments, without the program's own name. `demo_socket` is where `--demo` will serve its application.
-/// Host names are looked up here, which may take a while, and files of passwords are read; nothing else is touched unless `-t` or `-T` asks for it.
+/// Host names are looked up here, which may take a while, and files of passwords and the machine's name are read; nothing else is touched unless `-t` or `-T` asks for it.
 pub fn parse(args: &[OsString], demo_socket: &Path) -> Action {
     let args = args::read(args);
     if let Some(name) = args.help {

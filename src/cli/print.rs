@@ -236,15 +236,19 @@ fn line(out: &mut String, text: &str, origin: &str) {
     out.push_str(&format!("{text:<44} # {origin}\n"));
 }
 
+/// A word as it must stand in a value.
+pub(super) fn quoted(word: &str) -> String {
+    let special = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '\\');
+    match word.contains(special) {
+        true => format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\"")),
+        false => word.to_owned(),
+    }
+}
+
 /// The default of `--temp-path` as it is in this environment.
 fn temp_path(client: &Client) -> (String, &'static str) {
     let dir = client.temp.dir.to_string_lossy();
-    let quoted = if dir.contains(char::is_whitespace) {
-        format!("\"{dir}\"")
-    } else {
-        dir.into_owned()
-    };
-    (quoted, "default")
+    (quoted(&dir), "default")
 }
 
 /// Values that the table cannot know: they follow from other settings or from the environment.

@@ -30,6 +30,17 @@ pub enum ListenAddress {
     Systemd(String),
 }
 
+impl std::fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ListenAddress::Inet(addr) => write!(f, "{addr}"),
+            ListenAddress::Unix(path) => write!(f, "unix:{}", path.display()),
+            ListenAddress::Fd(fd) => write!(f, "fd:{fd}"),
+            ListenAddress::Systemd(name) => write!(f, "systemd:{name}"),
+        }
+    }
+}
+
 /// The source of an upstream connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BindAddress {

@@ -1,4 +1,4 @@
-//! Upstream groups as the command line gives them: `--upstream`, `--balance`, `--sticky`. What changes while the program runs
+//! Upstream groups as the command line gives them: `--upstream`, `--balance`, `--sticky`, `--health`. What changes while the program runs
 //! (addresses, health, turns) belongs to `upstream`.
 
 use std::time::Duration;

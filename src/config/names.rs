@@ -103,6 +103,11 @@ fn plain<'a>(part: &'a str, whole: &str) -> Result<&'a str, String> {
     let fits = |b: u8| {
         b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'[' | b']' | b':')
     };
+    if part.contains(':') && !(part.starts_with('[') && part.ends_with(']')) {
+        return Err(format!(
+            "\"{whole}\" is not a server name: names have no port"
+        ));
+    }
     let dots = part.starts_with('.') || part.ends_with('.') || part.contains("..");
     match part.is_empty() || dots || !part.bytes().all(fits) {
         true => Err(format!(

@@ -54,12 +54,12 @@ pub fn open_all(config: &Config) -> Result<Vec<Listener>, ListenError> {
     let mut taken = Vec::new();
     for (index, listen) in config.listens.iter().enumerate() {
         let sockets = open(listen, &mut taken).map_err(|error| ListenError {
-            address: text(&listen.address),
+            address: listen.address.to_string(),
             error,
         })?;
         for (socket, file) in sockets {
             all.push(ready(socket, file, index).map_err(|error| ListenError {
-                address: text(&listen.address),
+                address: listen.address.to_string(),
                 error,
             })?);
         }
@@ -68,16 +68,6 @@ pub fn open_all(config: &Config) -> Result<Vec<Listener>, ListenError> {
         passed.close_all_but(&taken);
     }
     Ok(all)
-}
-
-/// The address as it stands on the command line.
-pub fn text(address: &ListenAddress) -> String {
-    match address {
-        ListenAddress::Inet(addr) => addr.to_string(),
-        ListenAddress::Unix(path) => format!("unix:{}", path.display()),
-        ListenAddress::Fd(fd) => format!("fd:{fd}"),
-        ListenAddress::Systemd(name) => format!("systemd:{name}"),
-    }
 }
 
 type Opened = (Socket, Option<(PathBuf, u64)>);
@@ -229,6 +219,16 @@ impl Accepted {
 }
 
 impl Listener {
+    /// Where clients find it: the port is the one that the system chose, where it was to choose.
+    pub fn bound(&self) -> Option<SocketAddr> {
+        self.socket.local_addr().ok()?.as_socket()
+    }
+
+    /// Whose options hold for it, as an index into [`Config::listens`].
+    pub fn listen(&self) -> usize {
+        self.listen
+    }
+
     /// For registration with the poll.
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()

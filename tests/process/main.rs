@@ -601,6 +601,26 @@ fn a_quiet_run_says_nothing() {
     gate.stop().clean();
 }
 
+/// The port is the system's choice, and TMPDIR is set to nothing.
+#[test]
+fn the_demonstration_says_where_it_is() {
+    let gate = Starter::new()
+        .without_listener()
+        .env("TMPDIR", "")
+        .args(["--demo", "--listen", "0.0.0.0:0"])
+        .start();
+    let said = gate.logs("the demo is at http://127.0.0.1:");
+    let (_, port) = said.rsplit_once(':').expect("a port");
+    let port = port.trim_end_matches('/').parse().expect("a number");
+    assert_ne!(port, 0);
+    gate.logs(&format!("listening on 0.0.0.0:{port}"));
+    Client::tcp(([127, 0, 0, 1], port).into()).get("/").is(200);
+    let name = format!("scgate-demo-{}", gate.pid());
+    assert!(std::path::Path::new("/tmp").join(&name).exists());
+    gate.stop();
+    assert!(!std::path::Path::new("/tmp").join(&name).exists());
+}
+
 #[test]
 fn the_demonstration_serves_a_page_json_and_a_stream() {
     let gate = Gate::start(["--demo"]);

@@ -151,7 +151,8 @@ pub fn warn(location: &Location, maps: &[Map], place: &str, remarks: &mut Remark
         remarks.warn(complain("cache-key", None, &why));
     }
     let denies = location.access.rules.iter().any(|(allow, _)| !allow);
-    let by_client = |condition: &Template| !tells_who(condition, maps);
+    let known = telling(maps);
+    let by_client = |condition: &Template| !tells_who(condition, &known);
     let guarded = denies || location.auth.is_some() || location.internal;
     if cache.purge.iter().any(by_client) && !guarded {
         let why = format!("no --deny holds{place}, so any client may remove what is kept");
@@ -161,20 +162,26 @@ pub fn warn(location: &Location, maps: &[Map], place: &str, remarks: &mut Remark
 
 /// Whether a condition goes by who the client is, or where it has come in, and not by what it has sent alone, as the name in
 /// `$remote_user` is.
-fn tells_who(condition: &Template, maps: &[Map]) -> bool {
+fn tells_who(condition: &Template, maps: &[bool]) -> bool {
     condition.parts().iter().any(|part| match part {
         Part::Var(Var::RemoteAddr | Var::BinaryRemoteAddr | Var::ServerAddr | Var::ServerPort) => {
             true
         }
-        // A map uses only those before it.
-        Part::Var(Var::Map(at)) => maps.get(*at).is_some_and(|map| {
-            let before = maps.get(..*at).unwrap_or_default();
-            let results = map.entries.iter().map(|(_, result)| result);
-            let mut texts = results.chain([&map.source, &map.default]);
-            texts.any(|text| tells_who(text, before))
-        }),
+        Part::Var(Var::Map(at)) => maps.get(*at).is_some_and(|tells| *tells),
         Part::Var(_) | Part::Text(_) => false,
     })
+}
+
+/// Of each map whether it tells that. A map uses only those before it, so each is looked at once.
+fn telling(maps: &[Map]) -> Vec<bool> {
+    let mut known = Vec::with_capacity(maps.len());
+    for map in maps {
+        let results = map.entries.iter().map(|(_, result)| result);
+        let mut texts = results.chain([&map.source, &map.default]);
+        let tells = texts.any(|text| tells_who(text, &known));
+        known.push(tells);
+    }
+    known
 }
 
 /// A zone that nothing is kept in is a mistake, most likely.

@@ -2,9 +2,11 @@
 
 use crate::cli::scopes::{LocationScope, Scope, ServerScope, complain};
 use crate::cli::settings::{AutoRedirect, Chain, StatusSpec};
+use crate::cli::words::printable;
 use crate::config::access::AccessRules;
 use crate::config::content::{Content, PageTarget, RealIp, RealIpHeader};
 use crate::config::{Handler, Match, Pass};
+use crate::http::uri;
 
 use super::Remarks;
 
@@ -114,4 +116,20 @@ pub fn adds_slash(
     };
     // No path is shorter than `/`.
     wanted && slash && path.len() > 1
+}
+
+/// Paths are compared decoded, with single slashes and without dots: nothing else is ever met.
+pub fn warn_of_unmet(location: &LocationScope, remarks: &mut Remarks) {
+    let (Match::Prefix(path) | Match::Exact(path), Some(opened)) =
+        (&location.matching, &location.opened)
+    else {
+        return;
+    };
+    if let Ok(Some(met)) = uri::normalise(path.as_bytes()) {
+        let why = format!(
+            "no request is met by it, for paths are compared decoded and without //, . and ..; did you mean {}?",
+            printable(&String::from_utf8_lossy(&met))
+        );
+        remarks.warn(complain("location", Some(&opened.raw), &why));
+    }
 }

@@ -14,6 +14,9 @@ use crate::template::{Values, Var};
 
 use super::{Remarks, params};
 
+/// The port of the client that a check would have: applications expect one.
+const REMOTE_PORT: u16 = 50_000;
+
 /// Encodes the request of each group that is checked.
 pub fn make_requests(config: &mut Config, remarks: &mut Remarks) {
     for index in 0..config.groups.len() {
@@ -96,7 +99,7 @@ fn encode(
     let own = |port| ([127, 0, 0, 1], port).into();
     let conn = ConnInfo {
         id: 0,
-        remote: Some(own(0)),
+        remote: Some(own(REMOTE_PORT)),
         proxy: None,
         local: Local::Inet(own(port(config, place.map(|((index, _), ..)| index)))),
     };

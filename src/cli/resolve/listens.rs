@@ -1,7 +1,7 @@
 //! The listen sockets: servers that share an address share its socket, and each address has its table of names.
 
 use crate::cli::listen::{
-    DEFAULT_BACKLOG, DEFAULT_MODE, ListenOptions, ListenSpec, listen, overlap, show,
+    DEFAULT_BACKLOG, DEFAULT_MODE, ListenOptions, ListenSpec, listen, overlap,
 };
 use crate::cli::scopes::{self, ServerScope, Tree, complain};
 use crate::cli::words::Value;
@@ -75,7 +75,7 @@ pub fn warn_of_open(tree: &Tree, servers: &[Server], remarks: &mut Remarks) {
             let why = format!(
                 "anybody who reaches {} may use the application{}; add {ask}--allow or --deny ('--allow all' if that is meant), \
                  or listen on 127.0.0.1",
-                show(address),
+                address,
                 place(server, location),
             );
             remarks.warn(complain("pass", None, &why));
@@ -146,7 +146,12 @@ fn join(
             .replace(index)
             .is_some_and(|other| other != index)
     {
-        errors.push(format!("{} has a default_server already", show(address)));
+        errors.push(match server.scope.settings.listens.is_empty() {
+            true => {
+                "stands outside of --server, so every server would be the default_server".to_owned()
+            }
+            false => format!("{address} has a default_server already"),
+        });
     }
     for error in errors {
         remarks.error(complain("listen", Some(&spec.raw), &error));
@@ -193,7 +198,7 @@ fn check_overlap(places: &[Place], remarks: &mut Remarks) {
                 (&place.address, only6(place)),
                 (&other.address, only6(other)),
             ) {
-                let (one, two) = (show(&place.address), show(&other.address));
+                let (one, two) = (&place.address, &other.address);
                 remarks.error(format!(
                     "--listen: {one} and {two} overlap; only one of them can be opened"
                 ));

@@ -229,6 +229,7 @@ impl<'a> Resolver<'a> {
             rules: chain.list(|s| &s.access).to_vec(),
         };
         params::warn_of_discarded(&chain, location, self.remarks);
+        content::warn_of_unmet(location, self.remarks);
         content::check_pages(&chain, server, self.remarks);
         content::check_alias(location, self.remarks);
         content::warn_of_writable(&handler, &access, &place, self.remarks);
@@ -415,7 +416,7 @@ fn temp_path(chain: &Chain) -> TempPath {
     given.cloned().unwrap_or_else(default_temp)
 }
 
-fn default_temp() -> TempPath {
+pub(super) fn default_temp() -> TempPath {
     let dir = std::env::var_os("TMPDIR")
         .filter(|dir| !dir.is_empty())
         .map_or_else(|| "/tmp".into(), PathBuf::from);

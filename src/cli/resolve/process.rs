@@ -84,7 +84,7 @@ fn format(http: &Settings, name: &str) -> Option<LogFormat> {
     Some(LogFormat { template, escape })
 }
 
-/// The system's name, without a system call of our own: Linux tells it in a file, and the shell's variable may know it.
+/// The system's name, without a system call of our own: Linux tells it in a file, and another is where it comes from at boot.
 fn hostname() -> String {
     let read = |path| {
         std::fs::read_to_string(path)

@@ -226,6 +226,17 @@ fn servers_that_contradict_each_other_are_refused() {
     assert!(
         pair("80 default_server", "80 default_server").contains("has a default_server already")
     );
+    let outside = [
+        "-l",
+        "80 default_server",
+        "--server",
+        "a",
+        P,
+        "--server",
+        "b",
+        P,
+    ];
+    assert!(error(&outside).contains("every server would be the default_server"));
     assert!(pair("80 backlog=5", "80 backlog=6").contains("a different backlog"));
     assert!(pair("unix:/a mode=0600", "unix:/a mode=0660").contains("a different mode"));
     assert!(pair("unix:/a group=x", "unix:/a group=y").contains("a different group"));
@@ -237,6 +248,8 @@ fn servers_that_contradict_each_other_are_refused() {
             .contains("the name \"a\" belongs to another server")
     );
     assert!(error(&["--server", "a*b", P]).contains("is not a server name"));
+    assert!(error(&["--server", "example.org:8080", P]).contains("names have no port"));
+    ok(&["--server", "[::1]", P]);
     assert!(error(&["--server", "", P]).contains("needs at least one name"));
 }
 
@@ -313,4 +326,41 @@ fn what_is_not_in_this_build_is_refused() {
     );
     #[cfg(not(feature = "demo"))]
     assert_eq!(error(&["--demo"]), format!("--demo: {why} \"demo\""));
+}
+
+#[test]
+fn mistakes_about_listeners_are_told_as_such() {
+    for (value, why) in [
+        ("unix:/a mode=0600 mode=0666", "\"mode\" is given twice"),
+        ("80 backlog=5 backlog=5", "\"backlog\" is given twice"),
+        ("80 reuseport reuseport", "\"reuseport\" is given twice"),
+        (
+            "127.0.0.1",
+            "\"127.0.0.1\" has no port (example: 127.0.0.1:8080)",
+        ),
+        ("[::1]", "\"[::1]\" has no port (example: [::1]:8080)"),
+        ("localhost:x", "\"x\" is not a port (0 to 65535)"),
+    ] {
+        let expected = format!("--listen '{value}': {why}");
+        assert_eq!(error(&["-l", value, P]), expected);
+    }
+    let why = "--access-log 'off combined': off stands alone";
+    assert_eq!(error(&["--access-log", "off combined", P]), why);
+}
+
+#[test]
+fn a_location_that_is_never_met_is_warned_of() {
+    for (path, met) in [("/a//b", "/a/b"), ("= /a/../b", "/b"), ("/%41", "/A")] {
+        let (_, warnings) = ok(&["--location", path, P]);
+        let [warning] = &warnings[..] else {
+            panic!("{path}: {warnings:?}");
+        };
+        let meant = format!("did you mean {met}?");
+        assert!(
+            warning.starts_with("--location '") && warning.ends_with(&meant),
+            "{warning}"
+        );
+    }
+    // A percent sign that stands for itself.
+    assert!(ok(&["--location", "/100%", P]).1.is_empty());
 }

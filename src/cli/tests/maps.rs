@@ -240,4 +240,19 @@ fn the_proxy_protocol_is_of_the_address() {
         warnings,
         vec!["--real-ip-header 'proxy_protocol': no --listen says proxy_protocol"]
     );
+    let believing = [
+        "--real-ip-from=127.0.0.1",
+        "--real-ip-header=proxy_protocol",
+    ];
+    let servers = [
+        "--server=a",
+        "--listen=127.0.0.1:81",
+        P,
+        "--server=b",
+        "--listen=127.0.0.1:82 proxy_protocol",
+        P,
+    ];
+    let (_, warnings) = ok(&[&believing[..], &servers].concat());
+    let why = "--real-ip-header 'proxy_protocol': no --listen of --server a says proxy_protocol";
+    assert_eq!(warnings, vec![why]);
 }

@@ -76,6 +76,8 @@ fn a_test_checks_directories() {
         "{lines:?}"
     );
     assert!(error(&[P, "-t", "--pid", &dir]).contains("is a directory"));
+    let text = error(&[P, "-t", "--listen", "unix:/no/such/socket"]);
+    assert!(text.starts_with("--listen '/no/such/socket': "), "{text}");
 }
 
 #[test]
@@ -415,4 +417,14 @@ fn the_listing_of_a_cgi_program_is_the_same_command_line() {
         text.contains("--internal-redirect 'off'") || text.contains("--internal-redirect off"),
         "{text}"
     );
+}
+
+#[test]
+fn a_place_with_quotes_is_the_same_place_again() {
+    for dir in ["/a b", "/a\"b", "/a\\ \"b", "\"q", "/it's"] {
+        let quoted = crate::cli::print::quoted(dir);
+        let value = crate::cli::words::Value::parse(&quoted).expect("a value");
+        assert_eq!(value.one(), Ok(dir), "{quoted}");
+    }
+    assert_eq!(crate::cli::print::quoted("/plain"), "/plain");
 }

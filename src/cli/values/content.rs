@@ -250,7 +250,7 @@ pub fn map(value: &Value) -> Result<Map, String> {
     }
 }
 
-/// The name without its `$`, lowercased: no variable of the program, and no other map's.
+/// Whether it can be the name of a map: no variable of the program, and no other map's.
 fn check_map_name(value: &Value, text: &str) -> Result<(), String> {
     let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
     let name = text

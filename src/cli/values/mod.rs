@@ -378,6 +378,7 @@ pub fn log_level(value: &Value) -> Result<log::LevelFilter, String> {
 pub fn access_log(value: &Value) -> Result<AccessLogSpec, String> {
     match (value.word(0), value.word(1), value.words.len()) {
         (Some("off"), None, 1) => Ok(None),
+        (Some("off"), ..) => Err("off stands alone".into()),
         (Some(path), format, 1 | 2) if !path.is_empty() => Ok(Some((
             PathBuf::from(path),
             format.unwrap_or("combined").to_owned(),

@@ -15,7 +15,6 @@ mod paths;
 mod root;
 mod upstream;
 
-
 #[cfg(test)]
 mod tests;
 
