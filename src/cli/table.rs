@@ -3,6 +3,7 @@
 
 use super::settings::Settings;
 use super::words::Value;
+use crate::template::spelling::distance;
 
 /// The levels of the command line a flag may stand at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -279,30 +280,6 @@ fn only_start(name: &str) -> Option<&'static Flag> {
     starts.next().is_none().then_some(first)
 }
 
-/// Edit distance: how many letters must be added, dropped, replaced or swapped with their neighbour.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut before: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, y) in b.iter().enumerate() {
-            let at =
-                |row: &[usize], index: usize| row.get(index).copied().unwrap_or(usize::MAX / 2);
-            let mut best = (at(&last, j) + usize::from(x != y))
-                .min(at(&last, j + 1) + 1)
-                .min(at(&row, j) + 1);
-            let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x);
-            if swapped {
-                best = best.min(at(&before, j - 1) + 1);
-            }
-            row.push(best);
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    last.last().copied().unwrap_or(a.len())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -361,19 +338,5 @@ mod tests {
             assert_eq!(nearest(wrong).map(|flag| flag.long), Some(right), "{wrong}");
         }
         assert!(nearest("frobnicate").is_none());
-    }
-
-    #[test]
-    fn distance_counts_edits() {
-        for (a, b, d) in [
-            ("", "", 0),
-            ("a", "", 1),
-            ("", "ab", 2),
-            ("ab", "ba", 1),
-            ("pass", "past", 1),
-            ("abc", "xyz", 3),
-        ] {
-            assert_eq!(distance(a, b), d, "{a} {b}");
-        }
     }
 }

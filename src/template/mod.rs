@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod parse;
+pub mod spelling;
 
 pub use parse::TemplateError;
 

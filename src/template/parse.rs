@@ -3,6 +3,7 @@
 //! A variable is `$name` or `${name}`, its name letters, digits and `_`, compared without case as in nginx. There is
 //! no escape for `$`: a dollar sign that starts no name is an error, so that a typing mistake is found at start.
 
+use super::spelling::distance;
 use super::{Part, Template, Var};
 
 /// Why a text is not a template: a phrase that completes "… is not a template: ".
@@ -169,25 +170,6 @@ fn nearest(name: &str) -> Option<&'static str> {
         .map(|(_, known)| known)
 }
 
-/// Levenshtein's distance between two ASCII words.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (y, above) in b.bytes().zip(row.iter_mut().skip(1)) {
-            let cost = diagonal + usize::from(x != y);
-            diagonal = *above;
-            left = cost.min(left + 1).min(*above + 1);
-            *above = left;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -314,12 +296,5 @@ mod tests {
             Err("\"${uri\" is not closed by \"}\"".into())
         );
         assert!(parse_plain("${uri x}").is_err());
-    }
-
-    #[test]
-    fn distances_count_typing_mistakes() {
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("abc", "abc"), 0);
     }
 }
