@@ -96,7 +96,7 @@ pub const FLAGS: &[Flag] = &[
         default: "off",
         brief: "log requests to FILE",
         manual: "Logs each request to this file, `-` being standard output. A second word names the format, `combined` \
-            unless given. Lines are collected and written together; USR1 opens the file anew. The value `off` logs \
+            unless given. Lines are collected and written together; USR1 opens the file anew. With --user the file is opened as that account may, or by root where nobody else can lead the path elsewhere. The value `off` logs \
             nothing.",
         role: Role::Set(|s, v| {
             s.access_logs.push(access_log(v)?);
