@@ -54,6 +54,7 @@ use ops::privileges::Account;
 use ops::stats::Stats;
 use ops::vars::Local;
 use ops::{confine, logging, privileges};
+use sys::Signals;
 use upstream::Upstreams;
 use worker::exchange::{self, Exchange};
 use worker::pool::Pool;
@@ -199,7 +200,7 @@ fn run(
         log::warn!("{warning}");
     }
     // Before any thread: they inherit the mask.
-    let signals = sys::Signals::open().map_err(|e| format!("signals: {e}"))?;
+    let signals = Signals::open().map_err(|e| format!("signals: {e}"))?;
     // A web server that runs us as a CGI program may leave us its own variables: its manager is none of ours.
     let manager = match call {
         Some(_) => None,
@@ -231,7 +232,13 @@ fn run(
         .then(|| Demo::start(demo_dir))
         .transpose()?;
 
-    let shared: &'static Shared = Box::leak(Box::new(Shared {
+    let shared = share(config, logs)?;
+    serve((listeners, signals, manager), shared, call)
+}
+
+/// What all threads use. The one that checks passwords is started with it.
+fn share(config: &'static Config, logs: AccessLogs) -> Result<&'static Shared, String> {
+    Ok(Box::leak(Box::new(Shared {
         config,
         memory: Box::leak(Box::new(Memory::new(config.process.memory))),
         upstreams: Upstreams::new(config),
@@ -243,7 +250,16 @@ fn run(
         verifier: (!config.password_files.is_empty())
             .then(|| auth::Verifier::start(&config.password_files, config.process.workers))
             .transpose()?,
-    }));
+    })))
+}
+
+/// Starts the threads and runs the front to its end. The result is that of [`run`].
+fn serve(
+    (listeners, signals, manager): (Vec<Listener>, Signals, Option<Notify>),
+    shared: &'static Shared,
+    call: Option<Call>,
+) -> Result<bool, String> {
+    let config = shared.config;
     let keeper = Keeper::start(shared.zones).map_err(|e| format!("--cache-path: {e}"))?;
     if call.is_none() {
         // Neither lives for one request: its line is written at the end, and names are as they were a moment ago.
@@ -259,7 +275,7 @@ fn run(
     let front = Front::new(listeners, signals, manager, shared, pool);
     let mut front = front.map_err(|e| e.to_string())?;
     let pump = match call {
-        Some(call) => serve(call, &mut front).map_err(|e| format!("--cgi: {e}"))?,
+        Some(call) => take_over(call, &mut front).map_err(|e| format!("--cgi: {e}"))?,
         None => None,
     };
     let result = front.run().map_err(|e| e.to_string());
@@ -274,7 +290,7 @@ fn run(
 }
 
 /// Hands to the front what `--cgi` is called for, as a connection of the client's.
-fn serve(call: Call, front: &mut Front) -> io::Result<Option<JoinHandle<bool>>> {
+fn take_over(call: Call, front: &mut Front) -> io::Result<Option<JoinHandle<bool>>> {
     let incoming = match call {
         Call::Connection(connection) => {
             front.serve_only(Accepted::by_another(connection)?, Only::Client)?;
