@@ -10,13 +10,14 @@ use mio::{Interest, Token};
 
 use super::conn::Conn;
 use super::event_loop::{Front, Slot};
-use super::listener::Accepted;
+use super::listener::{Accepted, Rest};
 use crate::config::Client;
 use crate::ops::vars::ConnInfo;
 use crate::sink::{Key, Sink};
 use crate::sys;
 
-/// How long accepting rests when descriptors are short.
+/// How long accepting rests when descriptors are short, or places for connections: one that has nothing to do any more may
+/// have told nobody so.
 const ACCEPT_REST: Duration = Duration::from_millis(200);
 /// Connections accepted from one listener before others get their turn.
 const ACCEPT_SHARE: usize = 64;
@@ -41,8 +42,7 @@ impl Front {
             let listen = listener.listen;
             if self.connections() >= self.hub.shared.config.process.connections && !self.make_room()
             {
-                // Tried again in a while; a connection that ends meanwhile does not shorten it, which is harmless.
-                return self.rest(index);
+                return self.rest(index, Rest::Place);
             }
             let Some(listener) = self.listeners.get_mut(index) else {
                 return;
@@ -62,22 +62,22 @@ impl Front {
                     _ if sys::out_of_descriptors(&e) => {
                         log::error!("accept: {e}; waiting for a descriptor");
                         self.make_room();
-                        return self.rest(index);
+                        return self.rest(index, Rest::Time);
                     }
                     // It is gone, others wait.
                     _ if sys::is_connections_own(&e) => log::info!("accept: {e}"),
                     _ => {
                         log::error!("accept: {e}");
-                        return self.rest(index);
+                        return self.rest(index, Rest::Time);
                     }
                 },
             }
         }
     }
 
-    fn rest(&mut self, index: usize) {
+    fn rest(&mut self, index: usize, what: Rest) {
         if let Some(listener) = self.listeners.get_mut(index) {
-            listener.rests_until = Some(self.hub.now + ACCEPT_REST);
+            listener.rests_until = Some((self.hub.now + ACCEPT_REST, what));
         }
     }
 

@@ -290,7 +290,9 @@ impl Front {
                 next = Some(next.map_or(at, |next| next.min(at)));
             }
         };
-        self.listeners.iter().for_each(|l| sooner(l.rests_until));
+        self.listeners
+            .iter()
+            .for_each(|l| sooner(l.rests_until.map(|(until, _)| until)));
         sooner(self.relief);
         let manager = self.manager.as_ref();
         sooner(manager.and_then(|manager| manager.wakes_at(self.hub.stopping)));
@@ -338,6 +340,7 @@ impl Front {
             let _ = self.poll.registry().deregister(&mut SourceFd(&fd));
         }
         self.freed.push(slot);
+        self.listeners.iter_mut().for_each(Listener::place_is_free);
     }
 
     fn on_timers(&mut self) {

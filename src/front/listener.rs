@@ -26,10 +26,20 @@ pub struct Listener {
     pub local: Option<Local>,
     /// Connections may be waiting: the edge has been seen, and accepting has not come to its end since.
     pub ready: bool,
-    /// Accepting rests until then: descriptors were short.
-    pub rests_until: Option<Instant>,
+    /// Accepting rests until then, or until what was short is there.
+    pub rests_until: Option<(Instant, Rest)>,
     /// The file of a Unix socket that we made, with its inode.
     file: Option<(PathBuf, u64)>,
+}
+
+/// What accepting rests for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// A connection that ends makes the place that is missing (`--connections`).
+    Place,
+    /// Descriptors are short, or something else is wrong. It is no better after each connection that ends, and each attempt
+    /// that fails has its line in the log.
+    Time,
 }
 
 /// A listener that can not be opened: what was asked for, and why not.
@@ -233,10 +243,17 @@ impl Listener {
 
     /// Whether accepting may be tried.
     pub fn may_accept(&mut self, now: Instant) -> bool {
-        if self.rests_until.is_some_and(|until| now >= until) {
+        if self.rests_until.is_some_and(|(until, _)| now >= until) {
             self.rests_until = None;
         }
         self.is_waiting()
+    }
+
+    /// A connection has ended: nothing is left to rest for, if it was a place for one.
+    pub fn place_is_free(&mut self) {
+        if matches!(self.rests_until, Some((_, Rest::Place))) {
+            self.rests_until = None;
+        }
     }
 
     /// Connections may be waiting, and accepting does not rest.

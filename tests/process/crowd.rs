@@ -1,0 +1,21 @@
+//! As many connections as `--connections` allows, and what becomes of one more.
+
+use crate::common::Gate;
+use crate::common::http::Client;
+
+/// If each waited for the next look at whether there is room, the last would wait far longer than a client of ours does.
+#[test]
+fn a_connection_that_ends_lets_the_next_in_at_once() {
+    let gate = Gate::start(["--return", "200 x", "--connections", "1"]);
+    let mut clients: Vec<Client> = (0..400)
+        .map(|_| {
+            let mut client = gate.client();
+            client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+            client.half_close();
+            client
+        })
+        .collect();
+    while let Some(mut last) = clients.pop() {
+        last.response().is(200);
+    }
+}
