@@ -33,6 +33,7 @@ impl Front {
     fn accept_some(&mut self, index: usize) {
         for _ in 0..ACCEPT_SHARE {
             let now = self.hub.now;
+            let full = self.connections() >= self.hub.shared.config.process.connections;
             let Some(listener) = self.listeners.get_mut(index) else {
                 return;
             };
@@ -40,9 +41,14 @@ impl Front {
                 return;
             }
             let listen = listener.listen;
-            if self.connections() >= self.hub.shared.config.process.connections && !self.make_room()
-            {
-                return self.rest(index, Rest::Place);
+            if full {
+                // Nobody is closed to make room for nobody.
+                if !listener.is_somebody_there() {
+                    return;
+                }
+                if !self.make_room() {
+                    return self.rest(index, Rest::Place);
+                }
             }
             let Some(listener) = self.listeners.get_mut(index) else {
                 return;
@@ -59,6 +65,8 @@ impl Front {
                         return;
                     }
                     io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => {}
+                    // The system takes the descriptor before it looks for a connection.
+                    _ if sys::out_of_descriptors(&e) && !listener.is_somebody_there() => return,
                     _ if sys::out_of_descriptors(&e) => {
                         log::error!("accept: {e}; waiting for a descriptor");
                         self.make_room();

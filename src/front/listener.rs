@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
@@ -259,6 +259,14 @@ impl Listener {
     /// Connections may be waiting, and accepting does not rest.
     pub fn is_waiting(&self) -> bool {
         self.ready && self.rests_until.is_none()
+    }
+
+    /// Looks whether a connection is waiting. If none is, there will be an edge when one comes. Where that can not be found out,
+    /// accepting will tell.
+    pub fn is_somebody_there(&mut self) -> bool {
+        let ready = sys::poll((self.fd(), true, false), None, Duration::ZERO);
+        self.ready = ready.map_or(true, |(ready, _)| ready.read);
+        self.ready
     }
 
     /// The next waiting connection.

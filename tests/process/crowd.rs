@@ -19,3 +19,14 @@ fn a_connection_that_ends_lets_the_next_in_at_once() {
         last.response().is(200);
     }
 }
+
+#[test]
+fn no_connection_is_closed_while_nobody_else_is_there() {
+    let gate = Gate::start(["--return", "200 x", "--connections", "2"]);
+    let mut first = gate.client();
+    first.get("/").is(200);
+    let mut second = gate.client();
+    second.get("/").is(200);
+    first.get("/").is(200);
+    second.get("/").is(200);
+}
