@@ -407,18 +407,18 @@ impl Conn {
     /// When this connection would be closed anyway, if it may be closed to make room for a new one: it has been served and
     /// has nothing to do.
     pub fn spare_until(&self) -> Option<Instant> {
+        // What has come and is not used yet may be a request, which only waits for its turn.
+        let used = self.buf.is_empty() && !self.readable;
         match self.phase {
             Phase::Linger(_) => self.alarm.due,
-            Phase::Idle if self.requests > 0 => self.alarm.due,
+            Phase::Idle if self.requests > 0 && used => self.alarm.due,
             // A worker's last byte wakes nobody: this connection may have been idle for long.
             Phase::Busy { .. } => match self.sink.look() {
                 Look {
                     turn: Turn::Done { at, .. },
                     empty: true,
                     ..
-                } if self.buf.is_empty() && !self.readable => {
-                    Some(at + self.client.keepalive_timeout)
-                }
+                } if used => Some(at + self.client.keepalive_timeout),
                 _ => None,
             },
             Phase::Preface

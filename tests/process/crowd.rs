@@ -1,7 +1,7 @@
 //! As many connections as `--connections` allows, and what becomes of one more.
 
-use crate::common::Gate;
 use crate::common::http::Client;
+use crate::common::{Gate, process, until};
 
 /// If each waited for the next look at whether there is room, the last would wait far longer than a client of ours does.
 #[test]
@@ -29,4 +29,24 @@ fn no_connection_is_closed_while_nobody_else_is_there() {
     second.get("/").is(200);
     first.get("/").is(200);
     second.get("/").is(200);
+}
+
+#[test]
+fn a_connection_whose_requests_wait_for_their_turn_is_not_spare() {
+    let gate = Gate::start(["--return", "200 x", "--connections", "1"]);
+    let mut first = gate.client();
+    first.get("/").is(200);
+    // The gateway finds both at once: many requests of one client, and another that wants its place.
+    gate.signal(libc::SIGSTOP);
+    until("the process to stand still", || {
+        process::status_line(gate.pid(), "State").is_some_and(|state| state.starts_with('T'))
+    });
+    first.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(100));
+    let mut second = gate.client();
+    second.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    gate.signal(libc::SIGCONT);
+    for _ in 0..100 {
+        first.response().is(200);
+    }
+    second.response().is(200);
 }
