@@ -97,8 +97,9 @@ impl Conn {
                 None
             }
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                // There was nothing: `drive` may have waited for that, to end an idle connection in a stop.
                 self.readable = false;
-                Some(Fate::Stay)
+                None
             }
             Err(e) if e.kind() == io::ErrorKind::Interrupted => None,
             Err(_) => Some(Fate::Close),

@@ -1,7 +1,7 @@
 //! As many connections as `--connections` allows, and what becomes of one more.
 
+use crate::common::Gate;
 use crate::common::http::Client;
-use crate::common::{Gate, process, until};
 
 /// If each waited for the next look at whether there is room, the last would wait far longer than a client of ours does.
 #[test]
@@ -37,10 +37,7 @@ fn a_connection_whose_requests_wait_for_their_turn_is_not_spare() {
     let mut first = gate.client();
     first.get("/").is(200);
     // The gateway finds both at once: many requests of one client, and another that wants its place.
-    gate.signal(libc::SIGSTOP);
-    until("the process to stand still", || {
-        process::status_line(gate.pid(), "State").is_some_and(|state| state.starts_with('T'))
-    });
+    gate.freeze();
     first.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(100));
     let mut second = gate.client();
     second.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");

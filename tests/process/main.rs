@@ -5,6 +5,7 @@ mod common;
 
 mod crowd;
 mod start;
+mod stop;
 mod unread;
 
 use std::net::{TcpListener, TcpStream};
