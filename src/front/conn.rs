@@ -78,8 +78,10 @@ pub struct Edges {
     pub writable: bool,
     /// The client has ended its sending side.
     pub read_closed: bool,
-    /// Both sides are closed, or the connection is broken.
-    pub dead: bool,
+    /// Both sides are closed.
+    pub hung_up: bool,
+    /// The connection is broken.
+    pub broken: bool,
 }
 
 /// Where a connection stands.
@@ -207,7 +209,7 @@ impl Conn {
         self.readable |= edges.readable || edges.read_closed;
         let newly_closed = edges.read_closed && !self.read_closed;
         self.read_closed |= edges.read_closed;
-        if edges.dead {
+        if edges.broken || (edges.hung_up && !self.has_ended()) {
             return self.on_dead(hub);
         }
         if edges.writable
@@ -236,7 +238,28 @@ impl Conn {
         self.drive(hub)
     }
 
-    /// Both sides are closed: nothing can reach the client any more.
+    /// Our side has been closed after a response, so that a hang-up says no more than that the client has closed its own. The
+    /// end of the response may still be in the kernel's queue, from where a close with unread bytes would drop it (RFC 9112
+    /// 9.6).
+    fn has_ended(&self) -> bool {
+        match self.phase {
+            Phase::Linger(_) => true,
+            Phase::Busy { .. } => {
+                let state = self.sink.look();
+                let closed = matches!(
+                    state.turn,
+                    Turn::Done {
+                        then: Then::Close,
+                        ..
+                    }
+                );
+                closed && state.empty && !state.gone
+            }
+            _ => false,
+        }
+    }
+
+    /// The connection is broken, or the client has closed it: nothing can reach it any more.
     fn on_dead(&mut self, hub: &mut Hub) -> Fate {
         if let Phase::Busy { protected, .. } = self.phase {
             self.sink.cancel(Gone::Hangup);

@@ -214,7 +214,8 @@ impl Front {
                             readable: event.is_readable(),
                             writable: event.is_writable(),
                             read_closed: event.is_read_closed(),
-                            dead: event.is_write_closed() || event.is_error(),
+                            hung_up: event.is_write_closed(),
+                            broken: event.is_error(),
                         };
                         let slot = token - self.first_conn;
                         self.with(slot, None, |conn, hub| conn.on_edges(edges, hub));
