@@ -138,6 +138,8 @@ pub struct Conn {
     pub(super) scanned: usize,
     /// Requests so far.
     pub requests: u32,
+    /// Empty lines since the last of them.
+    pub(super) strays: usize,
     /// When the first byte of the current request came.
     pub started: Instant,
     pub alarm: Alarm,
@@ -177,6 +179,7 @@ impl Conn {
             counted: 0,
             scanned: 0,
             requests: 0,
+            strays: 0,
             started: hub.now,
             alarm: Alarm::new(),
             readable: false,

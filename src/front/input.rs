@@ -6,7 +6,7 @@ use super::conn::{Conn, Fate, Hub, Phase};
 use super::intake::{self, HeadStep};
 use crate::buffer::memory::Memory;
 use crate::http::proxy_protocol::Malformed;
-use crate::http::request::Limits;
+use crate::http::request::{Limits, MAX_EMPTY_LINES};
 use crate::sink::Turn;
 use crate::sys;
 
@@ -138,6 +138,10 @@ impl Conn {
     fn process(&mut self, bytes: &[u8], hub: &mut Hub) -> usize {
         let mut at = 0;
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+            if self.is_stray(rest) {
+                at += 2;
+                continue;
+            }
             match &mut self.phase {
                 // All of it is kept until it is complete; `drive` takes it.
                 Phase::Preface => return at,
@@ -165,6 +169,15 @@ impl Conn {
             }
         }
         at
+    }
+
+    /// Whether an empty line comes first that belongs to the last request and begins none: old clients end a body so, and then
+    /// have nothing more to say (RFC 9112 2.2).
+    fn is_stray(&mut self, bytes: &[u8]) -> bool {
+        let between = matches!(self.phase, Phase::Idle) && self.requests > 0;
+        let stray = between && self.strays < MAX_EMPTY_LINES && bytes.starts_with(b"\r\n");
+        self.strays += usize::from(stray);
+        stray
     }
 
     /// Looks for a head. `None`: more must come.

@@ -69,6 +69,7 @@ impl Conn {
     /// A head is complete and sound. `following` is the number of bytes that came behind it.
     pub(super) fn on_request(&mut self, request: Box<Request>, following: usize, hub: &mut Hub) {
         self.requests = self.requests.saturating_add(1);
+        self.strays = 0;
         hub.shared.stats.request();
         self.identify(&request, hub);
         let config = hub.shared.config;

@@ -71,3 +71,35 @@ fn a_request_that_ends_with_the_last_byte_of_a_read_leaves_nothing_to_wait_for()
     has_come.recv().expect("the application");
     stops(gate, client, &go);
 }
+
+/// RFC 9112 2.2: old clients end a body with a line end that its length does not count.
+#[test]
+fn an_empty_line_after_a_request_is_nothing_to_wait_for() {
+    let gate = Gate::start([
+        "--return",
+        "200 x",
+        "--shutdown-timeout",
+        "1h",
+        "--log-level",
+        "info",
+    ]);
+    let mut client = gate.client();
+    let post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n";
+    client.send(format!("{post}\r\n"));
+    client.response().is(200);
+    client.send("\r\n\r\n");
+    client.get("/").is(200);
+    client.send("\r\n");
+    gate.has_read_everything();
+    // A few, and no more: then it is the start of something.
+    let mut stranger = gate.client();
+    stranger.get("/").is(200);
+    stranger.send("\r\n".repeat(10));
+    stranger.response().is(400);
+    gate.signal(libc::SIGTERM);
+    client.closed();
+    let stopped = gate.wait();
+    assert!(stopped.status.success());
+    let within = "it ended within a request head";
+    assert!(!stopped.stderr.contains(within), "{}", stopped.stderr);
+}
