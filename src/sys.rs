@@ -105,6 +105,17 @@ pub fn recv(socket: BorrowedFd<'_>, buf: &mut [u8], wait: bool) -> io::Result<us
     })
 }
 
+/// The bytes that wait in a socket and can be read (FIONREAD).
+///
+/// # Errors
+/// As ioctl(2).
+pub fn unread(socket: BorrowedFd<'_>) -> io::Result<u64> {
+    let mut count: libc::c_int = 0;
+    // SAFETY: FIONREAD writes an int, and `count` lives through the call.
+    cvt(unsafe { libc::ioctl(socket.as_raw_fd(), libc::FIONREAD, &raw mut count) })?;
+    Ok(u64::try_from(count).unwrap_or(0))
+}
+
 /// send(2) without waiting and without SIGPIPE. `more` announces that further bytes follow at once (MSG_MORE).
 ///
 /// # Errors

@@ -149,6 +149,8 @@ pub struct Conn {
     pub(super) read_closed: bool,
     /// It had done so before its request was handed over: that is a client that wants its answer, not one that left.
     pub half_closed: bool,
+    /// What had not come of the body when its request was handed over to a worker, who reads it; in bytes.
+    pub(super) owed: u64,
     /// Settings that hold for the current request, or before it for the address.
     pub client: &'static Client,
 }
@@ -185,6 +187,7 @@ impl Conn {
             readable: false,
             read_closed: false,
             half_closed: false,
+            owed: 0,
             client,
         };
         let wait = conn.server(hub).client_header_timeout;
@@ -287,6 +290,12 @@ impl Conn {
             }
             _ => false,
         }
+    }
+
+    /// Whether less has come of a body than its length, and no more can: as long as no worker has begun to read it.
+    pub(super) fn is_cut_short(&self) -> bool {
+        let ended = self.read_closed && self.owed > 0;
+        ended && sys::unread(self.sink.socket()).is_ok_and(|come| come < self.owed)
     }
 
     /// A worker left a note: its exchange is over, or its response needs a timer.

@@ -26,6 +26,9 @@ impl Conn {
                         self.sink.look().turn
                     };
                     match turn {
+                        Turn::Worker if self.is_cut_short() && self.withdraw(hub) => {
+                            return Fate::Close;
+                        }
                         Turn::Worker => return Fate::Stay,
                         Turn::Front | Turn::Done { .. } => match self.settle(hub) {
                             Some(fate) => return fate,

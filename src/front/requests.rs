@@ -367,7 +367,11 @@ impl Conn {
             return self.take_order(pending, hub);
         };
         let body = body_of(pending.intake, pending.spool);
-        let streams = matches!(body, Body::Stream { .. });
+        self.owed = match body {
+            Body::Stream { rest, .. } => rest,
+            _ => 0,
+        };
+        let streams = self.owed > 0;
         if let Body::Held(chain) = &body
             && chain.in_file() > 0
         {
