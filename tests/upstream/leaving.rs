@@ -288,7 +288,10 @@ fn a_half_closed_client_still_gets_its_answer() {
 #[test]
 fn cancelled_exchanges_leave_nothing_behind() {
     let app = App::script(|scgi| {
-        let (request, _) = scgi.all();
+        // The client may leave before its request is sent on.
+        let Ok(request) = scgi.try_request() else {
+            return;
+        };
         if request.uri() == "/hang" {
             scgi.peer_closed();
         } else {
