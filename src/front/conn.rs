@@ -13,7 +13,7 @@ use super::status::Inquiry;
 use super::timers::{Alarm, Timers};
 use crate::buffer::chain::Spool;
 use crate::cache::lookup::Waited;
-use crate::config::{Client, Server};
+use crate::config::{Client, Server, TempPath};
 use crate::error::Gone;
 use crate::http::request::Request;
 use crate::ops::vars::ConnInfo;
@@ -114,6 +114,8 @@ pub struct Pending {
     pub intake: Option<BodyIntake>,
     /// `None`: the body is not wanted.
     pub spool: Option<Spool>,
+    /// Where its file is made, if it gets one: where the request came to, and it may go on to elsewhere.
+    pub temp: &'static TempPath,
     pub caching: Caching,
     /// Since when it has waited for another to fill an entry of the cache.
     pub waited: Option<Waited>,

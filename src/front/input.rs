@@ -161,7 +161,7 @@ impl Conn {
                     None => return at,
                 },
                 Phase::Body(pending) => {
-                    let taken = pending.take(rest, &self.client.temp, hub);
+                    let taken = pending.take(rest, hub);
                     at += self.after_body_step(taken, hub).unwrap_or(rest.len());
                 }
                 Phase::Linger(_) => {

@@ -10,7 +10,7 @@ use super::conn::{Conn, Hub, Pending, Phase};
 use super::intake::{BodyIntake, BodyStep};
 use crate::buffer::chain::Spool;
 use crate::cache::rules::{Book, Part};
-use crate::config::{Scgi, TempPath};
+use crate::config::Scgi;
 use crate::http::request::{Reject, Request};
 use crate::respond::course::{Action, Course};
 use crate::respond::local::{Reason, Settled};
@@ -30,12 +30,7 @@ impl Pending {
     ///
     /// # Errors
     /// The framing is refused, or (inside) the body can not be kept.
-    pub fn take(
-        &mut self,
-        bytes: &[u8],
-        temp: &TempPath,
-        hub: &mut Hub,
-    ) -> Result<io::Result<BodyStep>, Reject> {
+    pub fn take(&mut self, bytes: &[u8], hub: &mut Hub) -> Result<io::Result<BodyStep>, Reject> {
         let mut all = BodyStep {
             consumed: 0,
             data: 0..0,
@@ -59,7 +54,7 @@ impl Pending {
         match &mut self.spool {
             None => Ok(Ok(all)),
             Some(spool) => Ok(spool
-                .append(joined, || files.take(&temp.dir, &temp.levels))
+                .append(joined, || files.take(&self.temp.dir, &self.temp.levels))
                 .map(|()| all)),
         }
     }
@@ -174,6 +169,7 @@ impl Conn {
                     streams: false,
                     intake: None,
                     spool: None,
+                    temp: &self.client.temp,
                     caching: Caching::Unasked,
                     waited: None,
                 };
@@ -260,6 +256,7 @@ impl Conn {
             streams,
             intake,
             spool,
+            temp: &self.client.temp,
             caching: Caching::Unasked,
             waited: None,
         });
@@ -386,7 +383,7 @@ impl Conn {
             request: *pending.request,
             course: pending.course,
             body,
-            temp: &self.client.temp,
+            temp: pending.temp,
             requests: self.requests,
             started: self.started,
             queued: hub.now,

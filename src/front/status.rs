@@ -62,6 +62,7 @@ impl Conn {
             streams: false,
             intake,
             spool: Some(Spool::new(hub.shared.memory, MAX_FORM)),
+            temp: &self.client.temp,
             caching: Caching::Passed,
             waited: None,
         }));
