@@ -45,7 +45,7 @@ pub struct Hub {
     pub desk: Desk,
     /// Where everything is read to first.
     pub scratch: Box<[u8]>,
-    /// Connections whose flush used up its share: they go on after the others.
+    /// Connections that have used up their share of a turn, writing, reading or answering: they go on after the others.
     pub again: Vec<Key>,
     /// Requests to status locations, to be answered at the end of the turn.
     pub inquiries: Vec<Inquiry>,
@@ -278,10 +278,11 @@ impl Conn {
         Fate::Close
     }
 
-    /// Whether the end of the client's sending side means that it has left. It does while an application is at work for
-    /// it, as in nginx: nothing else shows that a TCP client is gone. It does not on a Unix socket, where a full close is
-    /// told apart, nor where the request's body is being read by a worker, which sees the end itself, nor where the
-    /// exchange is to go on anyway, nor where the application has ended and only the client's own pace is left.
+    /// Whether the end of the client's sending side means that it has left. It does while its request waits for a worker and
+    /// while an application is at work for it, as in nginx: nothing else shows that a TCP client is gone. It does not on a Unix
+    /// socket, where a full close is told apart, nor where the request's body is a worker's to read, who sees the end itself
+    /// (but see [`Conn::is_cut_short`]), nor where the exchange is to go on anyway, nor where the application has ended and
+    /// only the client's own pace is left.
     fn has_left(&self) -> bool {
         match self.phase {
             Phase::Busy { protected, .. } => {

@@ -18,12 +18,12 @@ pub struct Limits {
     pub underscores: bool,
 }
 
-/// A head that is answered with an error and a closed connection.
+/// A head, or a body's framing or length, that is answered with an error and a closed connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reject {
-    /// 400, 405, 414, 431, 501 or 505.
+    /// 400, 405, 413, 414, 431, 501 or 505.
     pub status: u16,
-    /// For the log, and for the cause on the error page.
+    /// For the log. The client is not told.
     pub why: &'static str,
 }
 
