@@ -437,11 +437,6 @@ impl Conn {
         }
     }
 
-    /// Whether the client has ended its sending side, as far as is known.
-    pub fn read_closed(&self) -> bool {
-        self.read_closed
-    }
-
     /// When this connection would be closed anyway, if it may be closed to make room for a new one: it has been served and
     /// has nothing to do.
     pub fn spare_until(&self) -> Option<Instant> {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
+use super::client::plain;
 use super::passed::Passed;
 use crate::config::address::ListenAddress;
 use crate::config::{Config, Listen};
@@ -302,11 +303,6 @@ impl Drop for Listener {
     }
 }
 
-/// IPv4 clients of an IPv6 socket are shown as IPv4.
-fn plain(addr: SocketAddr) -> SocketAddr {
-    SocketAddr::new(addr.ip().to_canonical(), addr.port())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -324,11 +320,5 @@ mod tests {
         assert!(remove_stale(&dead).is_ok() && !dead.exists());
         assert!(remove_stale(&dir.join("none")).is_ok());
         std::fs::remove_dir_all(dir).unwrap();
-    }
-
-    #[test]
-    fn mapped_addresses_are_shown_as_ipv4() {
-        let mapped: SocketAddr = "[::ffff:192.0.2.1]:80".parse().unwrap();
-        assert_eq!(plain(mapped).to_string(), "192.0.2.1:80");
     }
 }
