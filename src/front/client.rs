@@ -8,7 +8,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use super::conn::{Conn, Hub, Phase};
+use super::conn::{Conn, Phase};
+use super::hub::Hub;
 use crate::config::content::{RealIp, RealIpHeader};
 use crate::http::fields::list;
 use crate::http::proxy_protocol::{self, Malformed, Step};

@@ -3,14 +3,13 @@
 //! What it does with a whole request stands in `requests`. All of this runs on the front thread; the sink is what it shares
 //! with the worker that has its exchange.
 
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use super::caching::Awaiting;
+use super::hub::{Hub, Only};
 use super::intake::BodyIntake;
-use super::status::Inquiry;
-use super::timers::{Alarm, Timers};
+use super::timers::Alarm;
 use crate::buffer::chain::Spool;
 use crate::cache::lookup::Waited;
 use crate::config::{Client, Server, TempPath};
@@ -20,49 +19,11 @@ use crate::ops::vars::ConnInfo;
 use crate::respond::course::Course;
 use crate::sink::{Flushed, Key, Look, Sink, Then, Turn};
 use crate::sys;
-use crate::worker::exchange::{Caching, Exchange};
-use crate::worker::pool::Pool;
-use crate::worker::{Desk, Shared};
+use crate::worker::exchange::Caching;
 
 /// After a close the client gets this long to see our end and to stop sending: in all, and without a byte (H38).
 const LINGER_TOTAL: Duration = Duration::from_secs(30);
 const LINGER_QUIET: Duration = Duration::from_secs(5);
-
-/// Whose the other end of an only connection is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Only {
-    /// Ours: a web server has said the request and waits for the answer, and the pace is its own.
-    Ours,
-    /// A client's.
-    Client,
-}
-
-/// What all connections use, and the loop owns.
-pub struct Hub {
-    pub shared: &'static Shared,
-    pub pool: &'static Pool<Box<Exchange>>,
-    pub timers: Timers,
-    pub desk: Desk,
-    /// Where everything is read to first.
-    pub scratch: Box<[u8]>,
-    /// Connections that have used up their share of a turn, writing, reading or answering: they go on after the others.
-    pub again: Vec<Key>,
-    /// Requests to status locations, to be answered at the end of the turn.
-    pub inquiries: Vec<Inquiry>,
-    /// The time of this turn of the loop, by either clock.
-    pub now: Instant,
-    pub wall: SystemTime,
-    /// The program is stopping: no connection is kept.
-    pub stopping: bool,
-    /// There is one connection, and there will be no other (`--cgi`).
-    pub only: Option<Only>,
-    /// Some server believes peers about who the client is.
-    pub names_clients: bool,
-    /// Counts exchanges.
-    pub exchanges: u64,
-    /// In place of the socket of a client that is none.
-    pub nowhere: OwnedFd,
-}
 
 /// What becomes of a connection after something happened to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

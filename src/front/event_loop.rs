@@ -1,29 +1,28 @@
 //! The loop: waits for sockets, notes, signals and timers, and passes each to where it belongs.
 
-use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
 use super::caching;
 #[cfg(feature = "auth")]
 use super::checking;
-use super::conn::{Conn, Edges, Fate, Hub, Only};
+use super::conn::{Conn, Edges, Fate};
 use super::ending::Stopping;
+use super::hub::{Hub, Only};
 use super::listener::{Accepted, Listener};
-use super::timers::Timers;
 use crate::cache::zone::Zone;
 use crate::ops::notify::Notify;
 use crate::ops::status::Census;
 use crate::sink::Notes;
 use crate::sys::{self, Signals};
+use crate::worker::Shared;
 use crate::worker::exchange::Exchange;
 use crate::worker::pool::Pool;
-use crate::worker::{Desk, Shared};
 
 const WAKER: Token = Token(0);
 const SIGNALS: Token = Token(1);
@@ -32,8 +31,6 @@ const FIRST_LISTENER: usize = 2;
 
 /// Events taken from the system at once.
 const EVENTS: usize = 256;
-/// What one read may bring, in bytes.
-const SCRATCH: usize = 64 * 1024;
 /// After this long without an event warm buffers are given back.
 const IDLE_TRIM: Duration = Duration::from_secs(10);
 
@@ -53,6 +50,11 @@ impl std::fmt::Display for FrontError {
 /// Names what failed.
 fn failed(what: &'static str) -> impl Fn(io::Error) -> FrontError {
     move |error| FrontError { what, error }
+}
+
+/// Lets the poll tell when something can be read.
+fn register(registry: &Registry, fd: &impl AsRawFd, token: Token) -> io::Result<()> {
+    registry.register(&mut SourceFd(&fd.as_raw_fd()), token, Interest::READABLE)
 }
 
 /// A place for a connection. The serial number changes with each use.
@@ -108,22 +110,10 @@ impl Front {
                 log::error!("can not wake the front: {error}");
             }
         });
-        registry
-            .register(
-                &mut SourceFd(&signals.as_raw_fd()),
-                SIGNALS,
-                Interest::READABLE,
-            )
-            .map_err(failed("signals"))?;
+        register(registry, &signals, SIGNALS).map_err(failed("signals"))?;
         for (index, listener) in listeners.iter().enumerate() {
             let token = Token(FIRST_LISTENER + index);
-            registry
-                .register(
-                    &mut SourceFd(&listener.fd().as_raw_fd()),
-                    token,
-                    Interest::READABLE,
-                )
-                .map_err(failed("listener"))?;
+            register(registry, &listener.fd(), token).map_err(failed("listener"))?;
         }
         let now = Instant::now();
         let notes = Arc::new(Notes::new(bell));
@@ -141,22 +131,7 @@ impl Front {
             freed: Vec::new(),
             serial: 0,
             accepted: 0,
-            hub: Hub {
-                shared,
-                pool,
-                timers: Timers::default(),
-                desk: Desk::new(),
-                scratch: vec![0; SCRATCH].into_boxed_slice(),
-                again: Vec::new(),
-                inquiries: Vec::new(),
-                now,
-                wall: SystemTime::now(),
-                stopping: false,
-                only: None,
-                names_clients: shared.config.servers.iter().any(|s| s.real_ip.is_some()),
-                exchanges: 0,
-                nowhere: File::open("/dev/null").map_err(failed("/dev/null"))?.into(),
-            },
+            hub: Hub::new(shared, pool, now).map_err(failed("/dev/null"))?,
             stopping: Stopping::No,
             manager,
             relief: None,

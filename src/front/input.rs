@@ -2,7 +2,8 @@
 
 use std::io;
 
-use super::conn::{Conn, Fate, Hub, Phase};
+use super::conn::{Conn, Fate, Phase};
+use super::hub::Hub;
 use super::intake::{self, HeadStep};
 use crate::buffer::memory::Memory;
 use crate::http::proxy_protocol::Malformed;

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 #[cfg(feature = "auth")]
 use super::checking::Held;
-use super::conn::{Conn, Hub, Pending, Phase};
+use super::conn::{Conn, Pending, Phase};
+use super::hub::Hub;
 use super::intake::BodyIntake;
 use crate::buffer::chain::Spool;
 use crate::cache::rules::{Book, Part};
