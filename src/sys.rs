@@ -14,13 +14,10 @@ pub use landlock::*;
 pub use names::*;
 pub use rights::*;
 
-use std::ffi::CString;
 use std::fs::File;
 use std::io;
 use std::mem;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::time::Duration;
 
 /// Turns the -1 of a system call into its errno.
@@ -103,6 +100,17 @@ pub fn recv(socket: BorrowedFd<'_>, buf: &mut [u8], wait: bool) -> io::Result<us
             flags,
         )
     })
+}
+
+/// The bytes that wait in a socket and can be read (FIONREAD).
+///
+/// # Errors
+/// As ioctl(2).
+pub fn unread(socket: BorrowedFd<'_>) -> io::Result<u64> {
+    let mut count: libc::c_int = 0;
+    // SAFETY: FIONREAD writes an int, and `count` lives through the call.
+    cvt(unsafe { libc::ioctl(socket.as_raw_fd(), libc::FIONREAD, &raw mut count) })?;
+    Ok(u64::try_from(count).unwrap_or(0))
 }
 
 /// send(2) without waiting and without SIGPIPE. `more` announces that further bytes follow at once (MSG_MORE).
@@ -233,19 +241,6 @@ pub fn shutdown_both(fd: RawFd) {
 pub fn shutdown_write(fd: BorrowedFd<'_>) {
     // SAFETY: as above, with a borrowed descriptor.
     unsafe { libc::shutdown(fd.as_raw_fd(), libc::SHUT_WR) };
-}
-
-/// A file in `dir` that has no name: mode 0600, closed on exec (O_TMPFILE).
-///
-/// # Errors
-/// As open(2); EOPNOTSUPP, EISDIR or EINVAL where the file system or the kernel has no O_TMPFILE.
-pub fn unnamed_file(dir: &Path) -> io::Result<File> {
-    let path = CString::new(dir.as_os_str().as_bytes())?;
-    let flags = libc::O_TMPFILE | libc::O_RDWR | libc::O_CLOEXEC;
-    // SAFETY: `path` is a NUL-terminated string that lives through the call.
-    let fd = cvt(unsafe { libc::open(path.as_ptr(), flags, 0o600 as libc::c_uint) })?;
-    // SAFETY: the kernel has just given us this descriptor.
-    Ok(unsafe { File::from_raw_fd(fd) })
 }
 
 /// Signals that the program handles, blocked for every thread and delivered through a descriptor (signalfd).

@@ -645,6 +645,54 @@ fn an_upload_that_cannot_spill_is_refused() {
     gate.stop();
 }
 
+/// The cache refuses a request whose body has been taken in, and the page for that is in another location.
+#[test]
+fn the_file_of_a_body_is_used_again_in_its_own_directory_only() {
+    let dir = Temp::new();
+    let (one, two) = (dir.file("one"), dir.file("two"));
+    let (came, has_come) = mpsc::channel();
+    let (go, told) = mpsc::channel::<()>();
+    let told = Mutex::new(told);
+    let app = App::script(move |scgi| {
+        let (request, _) = scgi.all();
+        if request.uri() == "/two/waits" {
+            came.send(()).expect("the test");
+            told.lock().expect("lock").recv().expect("go");
+        }
+        scgi.reply("done");
+    });
+    let addr = app.addr();
+    let zone = format!("{} keys_zone=z:1m", dir.file("cache"));
+    #[rustfmt::skip]
+    let gate = Gate::start([
+        "--cache-path", &zone, "--workers", "1", "--client-body-buffer-size", "1k",
+        "--location", "/one", "--pass", &addr, "--temp-path", &one,
+        "--cache", "z", "--cache-rules", "rfc9111", "--cache-methods", "POST", "--error-page", "504 @two",
+        "--location", "@two", "--pass", &addr, "--temp-path", &two,
+        "--location", "/two", "--pass", &addr, "--temp-path", &two,
+    ]);
+    let files = |dir: &str| {
+        let all = process::descriptors(gate.pid());
+        all.iter().filter(|(_, t)| t.starts_with(dir)).count()
+    };
+    let body = "x".repeat(10_000);
+    let mut client = gate.client();
+    client.send(format!(
+        "POST /one HTTP/1.1\r\nHost: a\r\nCache-Control: only-if-cached\r\nContent-Length: 10000\r\n\r\n{body}"
+    ));
+    client.response().is(504);
+    // The only worker has done with that request when it takes the next.
+    client.get("/two").is(200);
+    assert_eq!((files(&one), files(&two)), (1, 0));
+    client.send(format!(
+        "POST /two/waits HTTP/1.1\r\nHost: a\r\nContent-Length: 10000\r\n\r\n{body}"
+    ));
+    has_come.recv().expect("the application");
+    assert_eq!((files(&one), files(&two)), (1, 1));
+    go.send(()).expect("the application");
+    client.response().is(200);
+}
+
 /// A real full file system, where the machine lets us mount one.
 #[test]
 fn a_full_file_system_is_an_orderly_failure() {

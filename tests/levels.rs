@@ -297,6 +297,24 @@ fn the_event_loop_is_known_to_the_front_alone() {
     }
 }
 
+/// On 32-bit systems a file that is opened without the flag ends at 2 GiB.
+#[test]
+fn files_are_written_to_any_length() {
+    let mut found = 0;
+    for source in sources() {
+        for function in source.text.split("\n}\n") {
+            if function.contains("libc::O_RDWR") || function.contains("libc::O_WRONLY") {
+                found += 1;
+                let name = function.split("fn ").nth(1).unwrap_or_default();
+                let name = name.split('(').next().unwrap_or_default();
+                let large = function.contains("libc::O_LARGEFILE");
+                assert!(large, "src/{}: {name} without O_LARGEFILE", source.name);
+            }
+        }
+    }
+    assert!(found > 0, "where are files opened?");
+}
+
 #[test]
 fn no_atomic_of_64_bits_is_used() {
     for source in sources() {

@@ -66,7 +66,8 @@ impl Chain {
         self.in_memory
     }
 
-    /// Whether any bytes are in the file: then further ones must go there too.
+    /// Whether the last bytes are in the file: then further ones of the same stream must go there too. A reply of several parts
+    /// may have bytes in memory after a run of its file; no stream follows those.
     pub fn is_spilled(&self) -> bool {
         matches!(self.segs.back(), Some(Seg::File { .. }))
     }

@@ -3,6 +3,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -82,7 +83,8 @@ pub fn open(dir: &Path, levels: &[u8]) -> io::Result<File> {
     }
     if levels.is_empty() {
         // No name is ever visible where the system can do it; anything it can not do is tried by name.
-        if let Ok(file) = sys::unnamed_file(dir) {
+        let place = sys::open_directory(dir);
+        if let Ok(file) = place.and_then(|place| sys::unnamed_file_in(place.as_fd())) {
             return Ok(file);
         }
     }

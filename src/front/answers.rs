@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::conn::{Conn, Hub, Phase};
+use super::conn::{Conn, Phase};
+use super::hub::Hub;
 use crate::http::request::Request;
 use crate::respond::course::Course;
 use crate::respond::local::{ALLOW, Around, Reason};

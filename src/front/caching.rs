@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 #[cfg(feature = "auth")]
 use super::checking::{Checking, Held};
-use super::conn::{Conn, Hub, Pending, Phase};
+use super::conn::{Conn, Pending, Phase};
+use super::hub::Hub;
 use crate::cache::lookup::{Asking, Found, Waited, look};
 use crate::cache::rules::{Book, Part};
 use crate::cache::zone::{Waiter, Zone};
@@ -79,15 +80,28 @@ impl Conn {
         own_entries(request.method(), &mut subject.key);
         let waiter = (self.waiter(), pending.waited);
         let question = subject.question(book, request, &around, Some(waiter));
-        match look(&question) {
-            Found::Serve(entry, how) => self.serve(&entry, how, subject.zone, scgi, pending, hub),
+        let found = look(&question);
+        self.act_on(found, subject.zone, scgi, pending, hub)
+    }
+
+    /// Does what the cache has said. `None`: the request is answered, or waits.
+    fn act_on(
+        &mut self,
+        found: Found,
+        zone: &'static Zone,
+        scgi: &Scgi,
+        mut pending: Box<Pending>,
+        hub: &mut Hub,
+    ) -> Option<Box<Pending>> {
+        match found {
+            Found::Serve(entry, how) => self.serve(&entry, how, zone, scgi, pending, hub),
             Found::Refresh(entry, asking) => {
                 self.refresh(asking, &pending.request, &pending.course, hub);
                 let how = CacheStatus::Stale;
-                self.serve(&entry, how, subject.zone, scgi, pending, hub);
+                self.serve(&entry, how, zone, scgi, pending, hub);
             }
             Found::Error(status) => {
-                subject.zone.count(CacheStatus::Hit);
+                zone.count(CacheStatus::Hit);
                 pending.course.cache = Some(CacheStatus::Hit);
                 self.answer_instead(status, Reason::default(), pending, hub);
             }
@@ -97,7 +111,7 @@ impl Conn {
                 pending.waited.get_or_insert(Waited { since, stamp });
                 self.phase = Phase::Await(Box::new(Awaiting::Entry {
                     pending,
-                    zone: subject.zone,
+                    zone,
                     hash,
                 }));
                 self.wake_in(until.saturating_duration_since(hub.now), hub);

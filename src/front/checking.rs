@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::caching::Awaiting;
-use super::conn::{Conn, Hub, Pending, Phase};
+use super::conn::{Conn, Pending, Phase};
+use super::hub::Hub;
 use crate::auth::verifier::PATIENCE;
 use crate::auth::{Asked, Ticket, Verdict, Verifier};
 use crate::config::access::AuthBasic;

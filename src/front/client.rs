@@ -8,7 +8,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use super::conn::{Conn, Hub, Phase};
+use super::conn::{Conn, Phase};
+use super::hub::Hub;
 use crate::config::content::{RealIp, RealIpHeader};
 use crate::http::fields::list;
 use crate::http::proxy_protocol::{self, Malformed, Step};
@@ -46,8 +47,8 @@ fn address(text: &[u8]) -> Option<SocketAddr> {
     Some(plain(SocketAddr::new(ip, 0)))
 }
 
-/// An IPv4 client is IPv4, however it is written; a scope means nothing on another machine.
-fn plain(addr: SocketAddr) -> SocketAddr {
+/// An IPv4 client is IPv4, however it is written and whichever socket it came to; a scope means nothing on another machine.
+pub(super) fn plain(addr: SocketAddr) -> SocketAddr {
     SocketAddr::new(addr.ip().to_canonical(), addr.port())
 }
 
@@ -142,6 +143,12 @@ mod tests {
 
     fn forwarded() -> RealIpHeader {
         RealIpHeader::Field("X-Forwarded-For".into())
+    }
+
+    #[test]
+    fn mapped_addresses_are_shown_as_ipv4() {
+        let mapped: SocketAddr = "[::ffff:192.0.2.1]:80".parse().unwrap();
+        assert_eq!(plain(mapped).to_string(), "192.0.2.1:80");
     }
 
     #[test]

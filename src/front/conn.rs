@@ -3,66 +3,27 @@
 //! What it does with a whole request stands in `requests`. All of this runs on the front thread; the sink is what it shares
 //! with the worker that has its exchange.
 
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use super::caching::Awaiting;
+use super::hub::{Hub, Only};
 use super::intake::BodyIntake;
-use super::status::Inquiry;
-use super::timers::{Alarm, Timers};
+use super::timers::Alarm;
 use crate::buffer::chain::Spool;
 use crate::cache::lookup::Waited;
-use crate::config::{Client, Server};
+use crate::config::{Client, Server, TempPath};
 use crate::error::Gone;
 use crate::http::request::Request;
 use crate::ops::vars::ConnInfo;
 use crate::respond::course::Course;
 use crate::sink::{Flushed, Key, Look, Sink, Then, Turn};
 use crate::sys;
-use crate::worker::exchange::{Caching, Exchange};
-use crate::worker::pool::Pool;
-use crate::worker::{Desk, Shared};
+use crate::worker::exchange::Caching;
 
 /// After a close the client gets this long to see our end and to stop sending: in all, and without a byte (H38).
 const LINGER_TOTAL: Duration = Duration::from_secs(30);
 const LINGER_QUIET: Duration = Duration::from_secs(5);
-
-/// Whose the other end of an only connection is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Only {
-    /// Ours: a web server has said the request and waits for the answer, and the pace is its own.
-    Ours,
-    /// A client's.
-    Client,
-}
-
-/// What all connections use, and the loop owns.
-pub struct Hub {
-    pub shared: &'static Shared,
-    pub pool: &'static Pool<Box<Exchange>>,
-    pub timers: Timers,
-    pub desk: Desk,
-    /// Where everything is read to first.
-    pub scratch: Box<[u8]>,
-    /// Connections whose flush used up its share: they go on after the others.
-    pub again: Vec<Key>,
-    /// Requests to status locations, to be answered at the end of the turn.
-    pub inquiries: Vec<Inquiry>,
-    /// The time of this turn of the loop, by either clock.
-    pub now: Instant,
-    pub wall: SystemTime,
-    /// The program is stopping: no connection is kept.
-    pub stopping: bool,
-    /// There is one connection, and there will be no other (`--cgi`).
-    pub only: Option<Only>,
-    /// Some server believes peers about who the client is.
-    pub names_clients: bool,
-    /// Counts exchanges.
-    pub exchanges: u64,
-    /// In place of the socket of a client that is none.
-    pub nowhere: OwnedFd,
-}
 
 /// What becomes of a connection after something happened to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,8 +39,10 @@ pub struct Edges {
     pub writable: bool,
     /// The client has ended its sending side.
     pub read_closed: bool,
-    /// Both sides are closed, or the connection is broken.
-    pub dead: bool,
+    /// Both sides are closed.
+    pub hung_up: bool,
+    /// The connection is broken.
+    pub broken: bool,
 }
 
 /// Where a connection stands.
@@ -112,6 +75,8 @@ pub struct Pending {
     pub intake: Option<BodyIntake>,
     /// `None`: the body is not wanted.
     pub spool: Option<Spool>,
+    /// Where its file is made, if it gets one: where the request came to, and it may go on to elsewhere.
+    pub temp: &'static TempPath,
     pub caching: Caching,
     /// Since when it has waited for another to fill an entry of the cache.
     pub waited: Option<Waited>,
@@ -136,6 +101,8 @@ pub struct Conn {
     pub(super) scanned: usize,
     /// Requests so far.
     pub requests: u32,
+    /// Empty lines since the last of them.
+    pub(super) strays: usize,
     /// When the first byte of the current request came.
     pub started: Instant,
     pub alarm: Alarm,
@@ -145,6 +112,8 @@ pub struct Conn {
     pub(super) read_closed: bool,
     /// It had done so before its request was handed over: that is a client that wants its answer, not one that left.
     pub half_closed: bool,
+    /// What had not come of the body when its request was handed over to a worker, who reads it; in bytes.
+    pub(super) owed: u64,
     /// Settings that hold for the current request, or before it for the address.
     pub client: &'static Client,
 }
@@ -175,11 +144,13 @@ impl Conn {
             counted: 0,
             scanned: 0,
             requests: 0,
+            strays: 0,
             started: hub.now,
             alarm: Alarm::new(),
             readable: false,
             read_closed: false,
             half_closed: false,
+            owed: 0,
             client,
         };
         let wait = conn.server(hub).client_header_timeout;
@@ -207,7 +178,7 @@ impl Conn {
         self.readable |= edges.readable || edges.read_closed;
         let newly_closed = edges.read_closed && !self.read_closed;
         self.read_closed |= edges.read_closed;
-        if edges.dead {
+        if edges.broken || (edges.hung_up && !self.has_ended()) {
             return self.on_dead(hub);
         }
         if edges.writable
@@ -236,7 +207,28 @@ impl Conn {
         self.drive(hub)
     }
 
-    /// Both sides are closed: nothing can reach the client any more.
+    /// Our side has been closed after a response, so that a hang-up says no more than that the client has closed its own. The
+    /// end of the response may still be in the kernel's queue, from where a close with unread bytes would drop it (RFC 9112
+    /// 9.6).
+    fn has_ended(&self) -> bool {
+        match self.phase {
+            Phase::Linger(_) => true,
+            Phase::Busy { .. } => {
+                let state = self.sink.look();
+                let closed = matches!(
+                    state.turn,
+                    Turn::Done {
+                        then: Then::Close,
+                        ..
+                    }
+                );
+                closed && state.empty && !state.gone
+            }
+            _ => false,
+        }
+    }
+
+    /// The connection is broken, or the client has closed it: nothing can reach it any more.
     fn on_dead(&mut self, hub: &mut Hub) -> Fate {
         if let Phase::Busy { protected, .. } = self.phase {
             self.sink.cancel(Gone::Hangup);
@@ -247,10 +239,11 @@ impl Conn {
         Fate::Close
     }
 
-    /// Whether the end of the client's sending side means that it has left. It does while an application is at work for
-    /// it, as in nginx: nothing else shows that a TCP client is gone. It does not on a Unix socket, where a full close is
-    /// told apart, nor where the request's body is being read by a worker, which sees the end itself, nor where the
-    /// exchange is to go on anyway, nor where the application has ended and only the client's own pace is left.
+    /// Whether the end of the client's sending side means that it has left. It does while its request waits for a worker and
+    /// while an application is at work for it, as in nginx: nothing else shows that a TCP client is gone. It does not on a Unix
+    /// socket, where a full close is told apart, nor where the request's body is a worker's to read, who sees the end itself
+    /// (but see [`Conn::is_cut_short`]), nor where the exchange is to go on anyway, nor where the application has ended and
+    /// only the client's own pace is left.
     fn has_left(&self) -> bool {
         match self.phase {
             Phase::Busy { protected, .. } => {
@@ -261,6 +254,12 @@ impl Conn {
             }
             _ => false,
         }
+    }
+
+    /// Whether less has come of a body than its length, and no more can: as long as no worker has begun to read it.
+    pub(super) fn is_cut_short(&self) -> bool {
+        let ended = self.read_closed && self.owed > 0;
+        ended && sys::unread(self.sink.socket()).is_ok_and(|come| come < self.owed)
     }
 
     /// A worker left a note: its exchange is over, or its response needs a timer.
@@ -399,26 +398,21 @@ impl Conn {
         }
     }
 
-    /// Whether the client has ended its sending side, as far as is known.
-    pub fn read_closed(&self) -> bool {
-        self.read_closed
-    }
-
     /// When this connection would be closed anyway, if it may be closed to make room for a new one: it has been served and
     /// has nothing to do.
     pub fn spare_until(&self) -> Option<Instant> {
+        // What has come and is not used yet may be a request, which only waits for its turn.
+        let used = self.buf.is_empty() && !self.readable;
         match self.phase {
             Phase::Linger(_) => self.alarm.due,
-            Phase::Idle if self.requests > 0 => self.alarm.due,
+            Phase::Idle if self.requests > 0 && used => self.alarm.due,
             // A worker's last byte wakes nobody: this connection may have been idle for long.
             Phase::Busy { .. } => match self.sink.look() {
                 Look {
                     turn: Turn::Done { at, .. },
                     empty: true,
                     ..
-                } if self.buf.is_empty() && !self.readable => {
-                    Some(at + self.client.keepalive_timeout)
-                }
+                } if used => Some(at + self.client.keepalive_timeout),
                 _ => None,
             },
             Phase::Preface

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::conn::{Conn, Fate, Only, Phase};
+use super::conn::{Conn, Fate, Phase};
 use super::event_loop::Front;
+use super::hub::Only;
 use crate::error::Gone;
 use crate::sink::Turn;
 use crate::sys::Signal;

@@ -1,31 +1,28 @@
 //! The loop: waits for sockets, notes, signals and timers, and passes each to where it belongs.
 
-use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
 use super::caching;
 #[cfg(feature = "auth")]
 use super::checking;
-use super::conn::{Conn, Edges, Fate, Hub, Only};
+use super::conn::{Conn, Edges, Fate};
 use super::ending::Stopping;
+use super::hub::{Hub, Only};
 use super::listener::{Accepted, Listener};
-use super::timers::Timers;
 use crate::cache::zone::Zone;
-use crate::config::Client;
 use crate::ops::notify::Notify;
 use crate::ops::status::Census;
-use crate::ops::vars::ConnInfo;
-use crate::sink::{Key, Notes, Sink};
+use crate::sink::Notes;
 use crate::sys::{self, Signals};
+use crate::worker::Shared;
 use crate::worker::exchange::Exchange;
 use crate::worker::pool::Pool;
-use crate::worker::{Desk, Shared};
 
 const WAKER: Token = Token(0);
 const SIGNALS: Token = Token(1);
@@ -34,12 +31,6 @@ const FIRST_LISTENER: usize = 2;
 
 /// Events taken from the system at once.
 const EVENTS: usize = 256;
-/// What one read may bring, in bytes.
-const SCRATCH: usize = 64 * 1024;
-/// How long accepting rests when descriptors are short.
-const ACCEPT_REST: Duration = Duration::from_millis(200);
-/// Connections accepted from one listener before others get their turn.
-const ACCEPT_SHARE: usize = 64;
 /// After this long without an event warm buffers are given back.
 const IDLE_TRIM: Duration = Duration::from_secs(10);
 
@@ -61,27 +52,32 @@ fn failed(what: &'static str) -> impl Fn(io::Error) -> FrontError {
     move |error| FrontError { what, error }
 }
 
+/// Lets the poll tell when something can be read.
+fn register(registry: &Registry, fd: &impl AsRawFd, token: Token) -> io::Result<()> {
+    registry.register(&mut SourceFd(&fd.as_raw_fd()), token, Interest::READABLE)
+}
+
 /// A place for a connection. The serial number changes with each use.
 pub(super) struct Slot {
-    serial: u32,
-    conn: Option<Box<Conn>>,
+    pub(super) serial: u32,
+    pub(super) conn: Option<Box<Conn>>,
 }
 
 /// The front thread's all.
 pub struct Front {
-    poll: Poll,
+    pub(super) poll: Poll,
     pub(super) signals: Signals,
-    notes: Arc<Notes>,
+    pub(super) notes: Arc<Notes>,
     pub(super) listeners: Vec<Listener>,
     /// How many listeners there were: connection tokens begin behind them.
-    first_conn: usize,
+    pub(super) first_conn: usize,
     pub(super) slots: Vec<Slot>,
-    free: Vec<usize>,
+    pub(super) free: Vec<usize>,
     /// Slots that became free in this turn: used again only in the next, since events for them may be waiting.
-    freed: Vec<usize>,
-    serial: u32,
+    pub(super) freed: Vec<usize>,
+    pub(super) serial: u32,
     /// Connections so far, for their ids.
-    accepted: u64,
+    pub(super) accepted: u64,
     pub(super) hub: Hub,
     pub(super) stopping: Stopping,
     /// The service manager, if there is one.
@@ -114,22 +110,10 @@ impl Front {
                 log::error!("can not wake the front: {error}");
             }
         });
-        registry
-            .register(
-                &mut SourceFd(&signals.as_raw_fd()),
-                SIGNALS,
-                Interest::READABLE,
-            )
-            .map_err(failed("signals"))?;
+        register(registry, &signals, SIGNALS).map_err(failed("signals"))?;
         for (index, listener) in listeners.iter().enumerate() {
             let token = Token(FIRST_LISTENER + index);
-            registry
-                .register(
-                    &mut SourceFd(&listener.fd().as_raw_fd()),
-                    token,
-                    Interest::READABLE,
-                )
-                .map_err(failed("listener"))?;
+            register(registry, &listener.fd(), token).map_err(failed("listener"))?;
         }
         let now = Instant::now();
         let notes = Arc::new(Notes::new(bell));
@@ -147,22 +131,7 @@ impl Front {
             freed: Vec::new(),
             serial: 0,
             accepted: 0,
-            hub: Hub {
-                shared,
-                pool,
-                timers: Timers::default(),
-                desk: Desk::new(),
-                scratch: vec![0; SCRATCH].into_boxed_slice(),
-                again: Vec::new(),
-                inquiries: Vec::new(),
-                now,
-                wall: SystemTime::now(),
-                stopping: false,
-                only: None,
-                names_clients: shared.config.servers.iter().any(|s| s.real_ip.is_some()),
-                exchanges: 0,
-                nowhere: File::open("/dev/null").map_err(failed("/dev/null"))?.into(),
-            },
+            hub: Hub::new(shared, pool, now).map_err(failed("/dev/null"))?,
             stopping: Stopping::No,
             manager,
             relief: None,
@@ -220,7 +189,8 @@ impl Front {
                             readable: event.is_readable(),
                             writable: event.is_writable(),
                             read_closed: event.is_read_closed(),
-                            dead: event.is_write_closed() || event.is_error(),
+                            hung_up: event.is_write_closed(),
+                            broken: event.is_error(),
                         };
                         let slot = token - self.first_conn;
                         self.with(slot, None, |conn, hub| conn.on_edges(edges, hub));
@@ -296,7 +266,9 @@ impl Front {
                 next = Some(next.map_or(at, |next| next.min(at)));
             }
         };
-        self.listeners.iter().for_each(|l| sooner(l.rests_until));
+        self.listeners
+            .iter()
+            .for_each(|l| sooner(l.rests_until.map(|(until, _)| until)));
         sooner(self.relief);
         let manager = self.manager.as_ref();
         sooner(manager.and_then(|manager| manager.wakes_at(self.hub.stopping)));
@@ -344,6 +316,7 @@ impl Front {
             let _ = self.poll.registry().deregister(&mut SourceFd(&fd));
         }
         self.freed.push(slot);
+        self.listeners.iter_mut().for_each(Listener::place_is_free);
     }
 
     fn on_timers(&mut self) {
@@ -361,135 +334,5 @@ impl Front {
 
     pub(super) fn connections(&self) -> usize {
         self.slots.len() - self.free.len() - self.freed.len()
-    }
-
-    fn accept_all(&mut self) {
-        for index in 0..self.listeners.len() {
-            self.accept_some(index);
-        }
-    }
-
-    /// Accepts from one listener until none is waiting, its share is used up, or there is no room.
-    fn accept_some(&mut self, index: usize) {
-        for _ in 0..ACCEPT_SHARE {
-            let now = self.hub.now;
-            let Some(listener) = self.listeners.get_mut(index) else {
-                return;
-            };
-            if !listener.may_accept(now) {
-                return;
-            }
-            let listen = listener.listen;
-            if self.connections() >= self.hub.shared.config.process.connections && !self.make_room()
-            {
-                // Tried again in a while; a connection that ends meanwhile does not shorten it, which is harmless.
-                return self.rest(index);
-            }
-            let Some(listener) = self.listeners.get_mut(index) else {
-                return;
-            };
-            match listener.accept() {
-                Ok(accepted) => {
-                    if let Err(error) = self.admit(accepted, listen) {
-                        log::error!("can not register a connection: {error}");
-                    }
-                }
-                Err(e) => match e.kind() {
-                    io::ErrorKind::WouldBlock => {
-                        listener.ready = false;
-                        return;
-                    }
-                    io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => {}
-                    _ if sys::out_of_descriptors(&e) => {
-                        log::error!("accept: {e}; waiting for a descriptor");
-                        self.make_room();
-                        return self.rest(index);
-                    }
-                    // It is gone, others wait.
-                    _ if sys::is_connections_own(&e) => log::info!("accept: {e}"),
-                    _ => {
-                        log::error!("accept: {e}");
-                        return self.rest(index);
-                    }
-                },
-            }
-        }
-    }
-
-    fn rest(&mut self, index: usize) {
-        if let Some(listener) = self.listeners.get_mut(index) {
-            listener.rests_until = Some(self.hub.now + ACCEPT_REST);
-        }
-    }
-
-    /// Closes the kept connection that would be closed soonest anyway.
-    fn make_room(&mut self) -> bool {
-        let spare = self
-            .slots
-            .iter()
-            .enumerate()
-            .filter_map(|(slot, place)| Some((place.conn.as_ref()?.spare_until()?, slot)));
-        match spare.min() {
-            Some((_, slot)) => {
-                self.close(slot);
-                true
-            }
-            None => false,
-        }
-    }
-
-    fn admit(&mut self, accepted: Accepted, listen: usize) -> io::Result<()> {
-        self.serial = self.serial.wrapping_add(1);
-        self.accepted += 1;
-        self.hub.shared.stats.connection();
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot {
-                serial: 0,
-                conn: None,
-            });
-            self.slots.len() - 1
-        });
-        let key = Key {
-            slot,
-            serial: self.serial,
-        };
-        let fd = accepted.socket.as_fd().as_raw_fd();
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        let token = Token(self.first_conn + slot);
-        if let Err(error) = self
-            .poll
-            .registry()
-            .register(&mut SourceFd(&fd), token, interest)
-        {
-            self.freed.push(slot);
-            return Err(error);
-        }
-        let notes = Arc::clone(&self.notes);
-        let sink = Arc::new(Sink::new(
-            accepted.socket,
-            key,
-            notes,
-            self.hub.shared.memory,
-            &self.hub.shared.stats,
-        ));
-        let info = ConnInfo {
-            id: self.accepted,
-            remote: accepted.remote,
-            proxy: None,
-            local: accepted.local,
-        };
-        let client = self.client_of(listen);
-        let conn = Conn::new(sink, key, info, listen, client, &mut self.hub);
-        if let Some(place) = self.slots.get_mut(slot) {
-            place.serial = key.serial;
-            place.conn = Some(Box::new(conn));
-        }
-        Ok(())
-    }
-
-    /// The client settings that hold before a request has named a location.
-    fn client_of(&self, listen: usize) -> &'static Client {
-        let config = self.hub.shared.config;
-        &config.servers[config.listens[listen].names.default].client
     }
 }

@@ -2,11 +2,12 @@
 
 use std::io;
 
-use super::conn::{Conn, Fate, Hub, Phase};
+use super::conn::{Conn, Fate, Phase};
+use super::hub::Hub;
 use super::intake::{self, HeadStep};
 use crate::buffer::memory::Memory;
 use crate::http::proxy_protocol::Malformed;
-use crate::http::request::Limits;
+use crate::http::request::{Limits, MAX_EMPTY_LINES};
 use crate::sink::Turn;
 use crate::sys;
 
@@ -26,6 +27,9 @@ impl Conn {
                         self.sink.look().turn
                     };
                     match turn {
+                        Turn::Worker if self.is_cut_short() && self.withdraw(hub) => {
+                            return Fate::Close;
+                        }
                         Turn::Worker => return Fate::Stay,
                         Turn::Front | Turn::Done { .. } => match self.settle(hub) {
                             Some(fate) => return fate,
@@ -97,8 +101,9 @@ impl Conn {
                 None
             }
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                // There was nothing: `drive` may have waited for that, to end an idle connection in a stop.
                 self.readable = false;
-                Some(Fate::Stay)
+                None
             }
             Err(e) if e.kind() == io::ErrorKind::Interrupted => None,
             Err(_) => Some(Fate::Close),
@@ -137,6 +142,10 @@ impl Conn {
     fn process(&mut self, bytes: &[u8], hub: &mut Hub) -> usize {
         let mut at = 0;
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+            if self.is_stray(rest) {
+                at += 2;
+                continue;
+            }
             match &mut self.phase {
                 // All of it is kept until it is complete; `drive` takes it.
                 Phase::Preface => return at,
@@ -153,7 +162,7 @@ impl Conn {
                     None => return at,
                 },
                 Phase::Body(pending) => {
-                    let taken = pending.take(rest, &self.client.temp, hub);
+                    let taken = pending.take(rest, hub);
                     at += self.after_body_step(taken, hub).unwrap_or(rest.len());
                 }
                 Phase::Linger(_) => {
@@ -164,6 +173,15 @@ impl Conn {
             }
         }
         at
+    }
+
+    /// Whether an empty line comes first that belongs to the last request and begins none: old clients end a body so, and then
+    /// have nothing more to say (RFC 9112 2.2).
+    fn is_stray(&mut self, bytes: &[u8]) -> bool {
+        let between = matches!(self.phase, Phase::Idle) && self.requests > 0;
+        let stray = between && self.strays < MAX_EMPTY_LINES && bytes.starts_with(b"\r\n");
+        self.strays += usize::from(stray);
+        stray
     }
 
     /// Looks for a head. `None`: more must come.

@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
+use super::client::plain;
 use super::passed::Passed;
 use crate::config::address::ListenAddress;
 use crate::config::{Config, Listen};
@@ -26,10 +27,20 @@ pub struct Listener {
     pub local: Option<Local>,
     /// Connections may be waiting: the edge has been seen, and accepting has not come to its end since.
     pub ready: bool,
-    /// Accepting rests until then: descriptors were short.
-    pub rests_until: Option<Instant>,
+    /// Accepting rests until then, or until what was short is there.
+    pub rests_until: Option<(Instant, Rest)>,
     /// The file of a Unix socket that we made, with its inode.
     file: Option<(PathBuf, u64)>,
+}
+
+/// What accepting rests for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// A connection that ends makes the place that is missing (`--connections`).
+    Place,
+    /// Descriptors are short, or something else is wrong. It is no better after each connection that ends, and each attempt
+    /// that fails has its line in the log.
+    Time,
 }
 
 /// A listener that can not be opened: what was asked for, and why not.
@@ -236,15 +247,30 @@ impl Listener {
 
     /// Whether accepting may be tried.
     pub fn may_accept(&mut self, now: Instant) -> bool {
-        if self.rests_until.is_some_and(|until| now >= until) {
+        if self.rests_until.is_some_and(|(until, _)| now >= until) {
             self.rests_until = None;
         }
         self.is_waiting()
     }
 
+    /// A connection has ended: nothing is left to rest for, if it was a place for one.
+    pub fn place_is_free(&mut self) {
+        if matches!(self.rests_until, Some((_, Rest::Place))) {
+            self.rests_until = None;
+        }
+    }
+
     /// Connections may be waiting, and accepting does not rest.
     pub fn is_waiting(&self) -> bool {
         self.ready && self.rests_until.is_none()
+    }
+
+    /// Looks whether a connection is waiting. If none is, there will be an edge when one comes. Where that can not be found out,
+    /// accepting will tell.
+    pub fn is_somebody_there(&mut self) -> bool {
+        let ready = sys::poll((self.fd(), true, false), None, Duration::ZERO);
+        self.ready = ready.map_or(true, |(ready, _)| ready.read);
+        self.ready
     }
 
     /// The next waiting connection.
@@ -280,11 +306,6 @@ impl Drop for Listener {
     }
 }
 
-/// IPv4 clients of an IPv6 socket are shown as IPv4.
-fn plain(addr: SocketAddr) -> SocketAddr {
-    SocketAddr::new(addr.ip().to_canonical(), addr.port())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -302,11 +323,5 @@ mod tests {
         assert!(remove_stale(&dead).is_ok() && !dead.exists());
         assert!(remove_stale(&dir.join("none")).is_ok());
         std::fs::remove_dir_all(dir).unwrap();
-    }
-
-    #[test]
-    fn mapped_addresses_are_shown_as_ipv4() {
-        let mapped: SocketAddr = "[::ffff:192.0.2.1]:80".parse().unwrap();
-        assert_eq!(plain(mapped).to_string(), "192.0.2.1:80");
     }
 }

@@ -1,12 +1,14 @@
 //! The front: one thread, the event loop, every client connection.
 //!
-//! [`event_loop`] waits and dispatches, [`ending`] hears signals and stops; [`listener`] opens sockets and accepts, [`passed`] are those of a service manager; [`conn`] is one connection and its
-//! phases: [`input`] reads and lets [`intake`] say what the bytes are, [`client`] finds out whose they are, [`requests`] follows
-//! a request's course and hands exchanges to the workers, [`answers`] is what the front says itself, [`status`] what it says of the program; what a worker left is
-//! written when the client takes more;
-//! [`timers`] remembers when to look again. It never waits for an application or a disk.
+//! [`event_loop`] waits and dispatches, [`ending`] hears signals and stops; [`listener`] opens sockets, [`passed`] are those
+//! of a service manager, [`accepting`] takes connections in while there is room; [`hub`] is what all connections use, [`conn`]
+//! one of them and its phases: [`input`] reads and lets [`intake`] say what the bytes are, [`client`] finds out whose they
+//! are, [`requests`] follows a request's course and hands exchanges to the workers, [`answers`] is what the front says itself,
+//! [`status`] what it says of the program; what a worker left is written when the client takes more; [`timers`] remembers
+//! when to look again. It never waits for an application or a disk.
 #![forbid(unsafe_code)]
 
+mod accepting;
 mod answers;
 mod caching;
 #[cfg(feature = "auth")]
@@ -15,6 +17,7 @@ mod client;
 mod conn;
 mod ending;
 mod event_loop;
+mod hub;
 mod input;
 mod intake;
 pub mod listener;
@@ -23,6 +26,6 @@ mod requests;
 mod status;
 mod timers;
 
-pub use conn::Only;
 pub use event_loop::Front;
+pub use hub::Only;
 pub use listener::Accepted;

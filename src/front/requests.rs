@@ -6,11 +6,12 @@ use std::time::Duration;
 
 #[cfg(feature = "auth")]
 use super::checking::Held;
-use super::conn::{Conn, Hub, Pending, Phase};
-use super::intake::{BodyIntake, BodyStep};
+use super::conn::{Conn, Pending, Phase};
+use super::hub::Hub;
+use super::intake::BodyIntake;
 use crate::buffer::chain::Spool;
 use crate::cache::rules::{Book, Part};
-use crate::config::{Scgi, TempPath};
+use crate::config::Scgi;
 use crate::http::request::{Reject, Request};
 use crate::respond::course::{Action, Course};
 use crate::respond::local::{Reason, Settled};
@@ -24,27 +25,21 @@ const MEMORY_LOOK: Duration = Duration::from_millis(20);
 /// What a client is told to wait when the queue is full, in seconds.
 const RETRY_AFTER: u32 = 1;
 
+/// Bytes of the input that are done with; the body is complete.
+type Taken = (usize, bool);
+
 impl Pending {
     /// Takes what there is of the body: all of `bytes`, unless it ends before. What many small chunks carry is put together
     /// first, so that they do not cost a write each.
     ///
     /// # Errors
     /// The framing is refused, or (inside) the body can not be kept.
-    pub fn take(
-        &mut self,
-        bytes: &[u8],
-        temp: &TempPath,
-        hub: &mut Hub,
-    ) -> Result<io::Result<BodyStep>, Reject> {
-        let mut all = BodyStep {
-            consumed: 0,
-            data: 0..0,
-            done: self.intake.is_none(),
-        };
+    pub fn take(&mut self, bytes: &[u8], hub: &mut Hub) -> Result<io::Result<Taken>, Reject> {
+        let (mut consumed, mut done) = (0, self.intake.is_none());
         let joined = &mut hub.desk.request;
         joined.clear();
-        while let Some(intake) = self.intake.as_mut().filter(|_| !all.done) {
-            let rest = bytes.get(all.consumed..).unwrap_or_default();
+        while let Some(intake) = self.intake.as_mut().filter(|_| !done) {
+            let rest = bytes.get(consumed..).unwrap_or_default();
             if rest.is_empty() {
                 break;
             }
@@ -52,15 +47,15 @@ impl Pending {
             if self.spool.is_some() {
                 joined.extend_from_slice(rest.get(step.data.clone()).unwrap_or_default());
             }
-            all.consumed += step.consumed;
-            all.done = step.done;
+            consumed += step.consumed;
+            done = step.done;
         }
         let files = &hub.shared.memory.files;
         match &mut self.spool {
-            None => Ok(Ok(all)),
+            None => Ok(Ok((consumed, done))),
             Some(spool) => Ok(spool
-                .append(joined, || files.take(&temp.dir, &temp.levels))
-                .map(|()| all)),
+                .append(joined, || files.take(&self.temp.dir, &self.temp.levels))
+                .map(|()| (consumed, done))),
         }
     }
 }
@@ -69,6 +64,7 @@ impl Conn {
     /// A head is complete and sound. `following` is the number of bytes that came behind it.
     pub(super) fn on_request(&mut self, request: Box<Request>, following: usize, hub: &mut Hub) {
         self.requests = self.requests.saturating_add(1);
+        self.strays = 0;
         hub.shared.stats.request();
         self.identify(&request, hub);
         let config = hub.shared.config;
@@ -157,14 +153,7 @@ impl Conn {
             // There is no time for that now: no error page.
             #[cfg(feature = "auth")]
             Settled::Auth(_) => {
-                course.in_error = true;
-                course.action = Action::Refuse(status);
-                let settled =
-                    self.answer_of(&mut request, &mut course, Reason::default(), false, hub);
-                match settled {
-                    Settled::Reply(reply) => self.send_reply(&reply, request, course, hub),
-                    _ => self.close_silently(request, course, hub),
-                }
+                self.refuse_simply(status, Reason::default(), false, request, course, hub);
             }
             Settled::Scgi(_) => {
                 let pending = Pending {
@@ -173,6 +162,7 @@ impl Conn {
                     streams: false,
                     intake: None,
                     spool: None,
+                    temp: &self.client.temp,
                     caching: Caching::Unasked,
                     waited: None,
                 };
@@ -198,13 +188,25 @@ impl Conn {
             field: None,
         };
         course.action = Action::Refuse(503);
-        let mut settled = self.answer_of(&mut request, &mut course, reason(), keep_alive, hub);
-        if !matches!(settled, Settled::Reply(_)) {
-            course.in_error = true;
-            course.action = Action::Refuse(503);
-            settled = self.answer_of(&mut request, &mut course, reason(), keep_alive, hub);
+        match self.answer_of(&mut request, &mut course, reason(), keep_alive, hub) {
+            Settled::Reply(reply) => self.send_reply(&reply, request, course, hub),
+            _ => self.refuse_simply(503, reason(), keep_alive, request, course, hub),
         }
-        match settled {
+    }
+
+    /// Refuses without an error page: the one that is asked for can not be had now.
+    fn refuse_simply(
+        &mut self,
+        status: u16,
+        reason: Reason,
+        keep_alive: bool,
+        mut request: Box<Request>,
+        mut course: Course,
+        hub: &mut Hub,
+    ) {
+        course.in_error = true;
+        course.action = Action::Refuse(status);
+        match self.answer_of(&mut request, &mut course, reason, keep_alive, hub) {
             Settled::Reply(reply) => self.send_reply(&reply, request, course, hub),
             _ => self.close_silently(request, course, hub),
         }
@@ -259,6 +261,7 @@ impl Conn {
             streams,
             intake,
             spool,
+            temp: &self.client.temp,
             caching: Caching::Unasked,
             waited: None,
         });
@@ -278,14 +281,14 @@ impl Conn {
     /// A step over the body has been made. Says how many bytes it used; `None` when the rest is worthless.
     pub(super) fn after_body_step(
         &mut self,
-        taken: Result<io::Result<BodyStep>, Reject>,
+        taken: Result<io::Result<Taken>, Reject>,
         hub: &mut Hub,
     ) -> Option<usize> {
         match taken {
-            Ok(Ok(step)) => {
+            Ok(Ok((consumed, done))) => {
                 self.wake_in(self.client.body_timeout, hub);
-                self.after_body_bytes(step.done, hub);
-                Some(step.consumed)
+                self.after_body_bytes(done, hub);
+                Some(consumed)
             }
             Ok(Err(error)) => {
                 log::error!(
@@ -366,7 +369,11 @@ impl Conn {
             return self.take_order(pending, hub);
         };
         let body = body_of(pending.intake, pending.spool);
-        let streams = matches!(body, Body::Stream { .. });
+        self.owed = match body {
+            Body::Stream { rest, .. } => rest,
+            _ => 0,
+        };
+        let streams = self.owed > 0;
         if let Body::Held(chain) = &body
             && chain.in_file() > 0
         {
@@ -381,7 +388,7 @@ impl Conn {
             request: *pending.request,
             course: pending.course,
             body,
-            temp: &self.client.temp,
+            temp: pending.temp,
             requests: self.requests,
             started: self.started,
             queued: hub.now,
@@ -390,7 +397,7 @@ impl Conn {
             caching: pending.caching,
             detached: false,
         });
-        self.half_closed = self.read_closed();
+        self.half_closed = self.read_closed;
         self.sink
             .begin(Turn::Worker, protected, streams, hub.stopping);
         let Err(back) = hub.pool.submit(exchange, hub.now) else {

@@ -1,7 +1,8 @@
 //! Requests to `--status` locations: taken in here, answered once in each turn of the loop, which alone can count the
 //! connections.
 
-use super::conn::{Conn, Fate, Hub, Pending, Phase};
+use super::conn::{Conn, Fate, Pending, Phase};
+use super::hub::Hub;
 use super::intake::BodyIntake;
 use crate::buffer::chain::Spool;
 use crate::cache::view::ZoneView;
@@ -13,6 +14,7 @@ use crate::respond::head::{Ask, own};
 use crate::respond::local::Reason;
 use crate::respond::reply::Reply;
 use crate::sink::{Key, Turn};
+use crate::upstream::view::Order;
 use crate::worker::exchange::Caching;
 
 /// A request to a status location, complete.
@@ -62,6 +64,7 @@ impl Conn {
             streams: false,
             intake,
             spool: Some(Spool::new(hub.shared.memory, MAX_FORM)),
+            temp: &self.client.temp,
             caching: Caching::Passed,
             waited: None,
         }));
@@ -169,29 +172,30 @@ impl Conn {
             .course
             .location
             .is_some_and(|location| location.access.allows_explicitly(client));
-        let act = |group: &str, server: &str, order| {
-            let result = shared.upstreams.order(group, server, order);
-            log::info!(
-                "{}: order for server {} of group {}: {order:?}{}",
-                self.name(),
-                server.escape_debug(),
-                group.escape_debug(),
-                if result.is_ok() {
-                    ""
-                } else {
-                    ": there is no such server"
-                }
-            );
-            result
-        };
         status::answer(
             &inquiry.request,
             &inquiry.form,
             &snapshot,
             inquiry.writable,
             allowed,
-            &act,
+            &|group, server, order| self.carry_out(group, server, order, hub),
         )
+    }
+
+    /// Gives a server an order, and says so in the log.
+    fn carry_out(&self, group: &str, server: &str, order: Order, hub: &Hub) -> Result<(), String> {
+        let result = hub.shared.upstreams.order(group, server, order);
+        let failed = match result {
+            Ok(()) => "",
+            Err(_) => ": there is no such server",
+        };
+        log::info!(
+            "{}: order for server {} of group {}: {order:?}{failed}",
+            self.name(),
+            server.escape_debug(),
+            group.escape_debug(),
+        );
+        result
     }
 
     /// Counts this connection among those that do the same.

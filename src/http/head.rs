@@ -4,7 +4,7 @@ use super::fields::is_token_byte;
 
 /// Empty lines that are skipped before a request line. RFC 9112 2.2 asks for at least one: old clients end a body with a
 /// line end that its length does not count. More than a few is a stranger.
-const MAX_EMPTY_LINES: usize = 4;
+pub const MAX_EMPTY_LINES: usize = 4;
 
 /// Bytes of the longest method we read: the registered ones have at most 17 (RFC 9110 16.1, UPDATEREDIRECTREF).
 pub(super) const MAX_METHOD: usize = 32;
@@ -18,12 +18,12 @@ pub struct Limits {
     pub underscores: bool,
 }
 
-/// A head that is answered with an error and a closed connection.
+/// A head, or a body's framing or length, that is answered with an error and a closed connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reject {
-    /// 400, 405, 414, 431, 501 or 505.
+    /// 400, 405, 413, 414, 431, 501 or 505.
     pub status: u16,
-    /// For the log, and for the cause on the error page.
+    /// For the log. The client is not told.
     pub why: &'static str,
 }
 

@@ -1,4 +1,5 @@
-//! HTTP/1.1 as bytes: request heads parsed and judged, paths normalised, body framing, response heads, dates, media types.
+//! HTTP/1.1 as bytes: request heads parsed and judged, paths normalised, body framing, lists in fields, dates, names of
+//! statuses; and the head of the PROXY protocol, which comes before. Responses are made in `respond`.
 //!
 //! Pure: no I/O, no clock, no thread. Everything here reads or writes slices, and has unit tests and fuzz targets.
 //!

@@ -7,7 +7,7 @@
 use super::fields::{is_protected, list};
 use super::framing;
 pub use super::framing::Framing;
-pub use super::head::{Limits, Reject, find_end};
+pub use super::head::{Limits, MAX_EMPTY_LINES, Reject, find_end};
 use super::host;
 use super::line::{self, Line, Target};
 use super::uri;

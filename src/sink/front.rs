@@ -61,26 +61,24 @@ impl Sink {
     }
 
     /// Front, or a worker in its turn: writes a response of the gateway's own; what the client does not take at once waits in the chain.
-    pub fn respond(&self, bytes: &[u8]) -> Flushed {
+    pub fn respond(&self, bytes: &[u8]) {
         let mut inner = lock(&self.inner);
         let mut sent = 0;
         if inner.chain.is_empty() {
             sent = self.write_now(&mut inner, bytes, &[]);
         }
         if inner.gone.is_some() {
-            return Flushed::Broken;
+            return;
         }
-        let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) else {
-            return Flushed::Empty(inner.turn);
-        };
-        inner.progress = Instant::now();
-        inner.chain.push(rest);
-        Flushed::Blocked
+        if let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) {
+            inner.progress = Instant::now();
+            inner.chain.push(rest);
+        }
     }
 
     /// Front, or a worker in its turn: gives a whole response to the client: what it takes at once is written, the rest waits
     /// in the chain, files as they are. Where no "writable" is due for that rest, the front is told.
-    pub fn reply(&self, reply: &Reply) -> Flushed {
+    pub fn reply(&self, reply: &Reply) {
         let mut inner = lock(&self.inner);
         let more = reply.file.is_some();
         let body: u64 = reply.body.iter().map(Part::len).sum();
@@ -96,7 +94,7 @@ impl Sink {
             advance(&mut first, &mut second, sent);
         }
         if inner.gone.is_some() {
-            return Flushed::Broken;
+            return;
         }
         inner.chain.push(first);
         inner.chain.push(second);
@@ -110,7 +108,6 @@ impl Sink {
         if matches!(flushed, Flushed::More | Flushed::Paced(_)) {
             self.notes.leave(self.key);
         }
-        flushed
     }
 
     /// Front: the connection ends, whatever is left of it. Reports a response that is not complete.
@@ -187,7 +184,8 @@ mod tests {
         };
         let mut reply = Reply::bytes(206, b"head:".to_vec(), Vec::new(), true);
         reply.body = vec![shared(2, 3), Part::Bytes(b"+".to_vec()), shared(9, 1)];
-        assert!(matches!(sink.reply(&reply), Flushed::Empty(_)));
+        sink.reply(&reply);
+        assert!(sink.look().empty);
         drop(sink);
         let mut text = String::new();
         std::io::Read::read_to_string(&mut client, &mut text).unwrap();

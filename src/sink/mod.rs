@@ -1,4 +1,4 @@
-//! The sink: where the response of one exchange goes. The only object that front and worker share.
+//! The sink: where the response of one exchange goes, and how front and worker tell each other how it stands.
 //!
 //! Owns the client's socket and the chain of bytes it was too slow to take, behind one Mutex.
 //! Worker: `push` writes at once or appends, and waits for room; `finish` ends the exchange. Front: `begin` hands the

@@ -1,4 +1,4 @@
-//! The worker's side of the sink.
+//! The side of the sink that makes a response: a worker's, or the front's where it answers itself.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::{MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ use crate::sys;
 const PATIENCE: Duration = Duration::from_millis(10);
 
 impl Sink {
-    /// Worker: the response shall go at this pace.
+    /// Whoever makes the response: it shall go at this pace.
     pub fn set_pace(&self, pace: Option<Pace>) {
         lock(&self.inner).pace = pace.map(Box::new);
     }
@@ -194,7 +194,7 @@ impl Sink {
         }
     }
 
-    /// Worker: the exchange is over; says what becomes of the connection, and who is told how the response ended.
+    /// Whoever made the response: the exchange is over; says what becomes of the connection, and who is told how the response ended.
     pub fn finish(&self, ending: Ending) {
         self.end(lock(&self.inner), ending);
     }

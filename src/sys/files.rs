@@ -291,8 +291,11 @@ fn check(rest: &[u8]) -> io::Result<()> {
     }
 }
 
-/// The directory at `path`, as a place; links are followed.
-fn open_directory(path: &Path) -> io::Result<OwnedFd> {
+/// The directory at `path`, as a place: not for listing. Links are followed.
+///
+/// # Errors
+/// As open(2); ENOTDIR for what is no directory.
+pub fn open_directory(path: &Path) -> io::Result<OwnedFd> {
     let options = OpenOptions::new()
         .read(true)
         .custom_flags(PASS)

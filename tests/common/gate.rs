@@ -304,6 +304,15 @@ impl Gate {
         self.running.signal(signal);
     }
 
+    /// Lets the process stand still, until SIGCONT.
+    #[track_caller]
+    pub fn freeze(&self) {
+        self.signal(libc::SIGSTOP);
+        until("the process to stand still", || {
+            process::status_line(self.pid(), "State").is_some_and(|state| state.starts_with('T'))
+        });
+    }
+
     /// Whether the process has a handler for a signal, or blocks it in order to read it from a descriptor.
     pub fn takes(&self, signal: libc::c_int) -> bool {
         ["SigCgt", "SigBlk"].iter().any(|name| {

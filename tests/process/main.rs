@@ -3,7 +3,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod crowd;
 mod start;
+mod stop;
 mod unread;
 
 use std::net::{TcpListener, TcpStream};

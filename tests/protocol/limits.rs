@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use crate::common::{App, Gate};
+use crate::common::{App, Gate, Temp, until};
 use crate::echo;
 
 #[test]
@@ -72,6 +72,44 @@ fn a_client_that_goes_on_sending_still_gets_its_413() {
         assert_eq!(response.status, 413);
     }
     assert_eq!(app.accepted(), 0);
+}
+
+/// The client sends the rest of its body when all of the response waits in the kernel, and then ends its side.
+#[test]
+fn a_client_that_ends_its_side_after_ours_still_gets_the_end_of_its_response() {
+    let body = vec![b'y'; 400_000];
+    let app = App::script(move |scgi| {
+        scgi.request();
+        let head = format!("Status: 403\r\nContent-Length: {}\r\n\r\n", body.len());
+        scgi.send([head.as_bytes(), &body].concat());
+        scgi.peer_closed();
+    });
+    let dir = Temp::new();
+    let log = dir.file("access");
+    let gate = Gate::start([
+        "--pass",
+        &app.addr(),
+        "--request-buffering",
+        "off",
+        "--access-log",
+        &log,
+    ]);
+    // What comes before the end makes our side linger; without it both are found at once.
+    for (path, part) in [("/at-once", ""), ("/lingering", "12345")] {
+        let mut client = gate.client();
+        client.send(format!(
+            "POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n"
+        ));
+        until("the response to be with the kernel", || {
+            std::fs::read_to_string(&log).is_ok_and(|text| text.contains(path))
+        });
+        client.send(part);
+        gate.has_read_everything();
+        client.send_and_half_close("67890");
+        gate.has_read_everything();
+        let got = client.try_response("POST").map_or(0, |r| r.body.len());
+        assert_eq!(got, 400_000, "{path}");
+    }
 }
 
 #[test]

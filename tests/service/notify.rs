@@ -5,7 +5,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 
 use super::manager::Manager;
 use crate::common::gate::Starter;
-use crate::common::{App, Client, Gate, LIMIT, Temp, cannot_here, is_root, process, until};
+use crate::common::{App, Client, Gate, LIMIT, Temp, cannot_here, is_root, process};
 
 const READY: &str = "READY=1\nSTATUS=serving: 0 clients, 0 running";
 
@@ -141,10 +141,7 @@ fn the_watchdog_is_fed_while_nothing_happens_and_brings_the_status() {
     drop(client);
     manager.hear_until(|m| m == "WATCHDOG=1\nSTATUS=serving: 0 clients, 0 running");
     // A process that does not run is silent: it is the front that feeds it.
-    gate.signal(libc::SIGSTOP);
-    until("the process to stand still", || {
-        process::status_line(gate.pid(), "State").is_some_and(|state| state.starts_with('T'))
-    });
+    gate.freeze();
     manager.heard();
     std::thread::sleep(std::time::Duration::from_millis(500));
     assert_eq!(manager.heard(), Vec::<String>::new());

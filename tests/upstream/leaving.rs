@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use crate::common::{App, Gate, LIMIT, Temp, until};
+use crate::common::{App, Client, Gate, LIMIT, Temp, until};
 
 /// How soon the application must see that the client has left. The promise is a second; a busy machine gets two more.
 const SOON: Duration = Duration::from_secs(3);
@@ -73,8 +73,8 @@ fn the_application_sees_it_after_a_body_that_went_on_as_it_came() {
 }
 
 /// Clients that leave while they wait give their places in the queue to others.
-#[test]
-fn a_client_that_leaves_the_queue_makes_room_in_it() {
+#[track_caller]
+fn make_room(args: &[&str], requests: [&str; 2], leave: fn(&Gate, [Client; 2])) {
     let (go, gone) = mpsc::channel::<()>();
     let gone = Mutex::new(gone);
     let app = App::with_log(move |scgi, log| {
@@ -87,23 +87,21 @@ fn a_client_that_leaves_the_queue_makes_room_in_it() {
         }
         scgi.reply("done");
     });
-    let gate = Gate::start(["--pass", &app.addr(), "--workers", "1", "--queue", "2"]);
+    let addr = app.addr();
+    let fixed = ["--pass", &addr, "--workers", "1", "--queue", "2"];
+    let gate = Gate::start(fixed.iter().chain(args));
     let mut first = gate.client();
     first.send("GET /first HTTP/1.1\r\nHost: a\r\n\r\n");
     app.wait_accepted(1);
     // Three rounds, so that a place given back twice would show as well.
     for _ in 0..3 {
         let mut leaving = [gate.client(), gate.client()];
-        for client in &mut leaving {
-            client.send("GET /left HTTP/1.1\r\nHost: a\r\n\r\n");
+        for (client, request) in leaving.iter_mut().zip(requests) {
+            client.send(request);
         }
         gate.has_read_everything(); // both wait in the queue
         gate.get("/full").is(503);
-        let [ends, resets] = leaving;
-        resets.stream().set_reset_on_close();
-        // That they have left is known.
-        gate.sees_off(ends);
-        gate.sees_off(resets);
+        leave(&gate, leaving);
     }
     let mut staying = [gate.client(), gate.client()];
     for client in &mut staying {
@@ -119,6 +117,64 @@ fn a_client_that_leaves_the_queue_makes_room_in_it() {
     let seen: Vec<_> = app.requests().iter().map(|r| r.uri()).collect();
     assert_eq!(seen, ["/first", "/staying", "/staying"]);
     gate.stop();
+}
+
+#[test]
+fn a_client_that_leaves_the_queue_makes_room_in_it() {
+    let request = "GET /left HTTP/1.1\r\nHost: a\r\n\r\n";
+    make_room(&[], [request; 2], |gate, [ends, resets]| {
+        resets.stream().set_reset_on_close();
+        // That they have left is known.
+        gate.sees_off(ends);
+        gate.sees_off(resets);
+    });
+}
+
+/// What is missing of it can not come any more.
+#[test]
+fn a_client_that_leaves_in_a_body_that_nobody_reads_yet_makes_room() {
+    let head = "POST /left HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n";
+    let requests = [head, &format!("{head}01234")];
+    let buffering = ["--request-buffering", "off"];
+    make_room(&buffering, requests, |gate, [mut begins, ends]| {
+        begins.send_and_half_close("012345678");
+        gate.sees_off(begins);
+        gate.sees_off(ends);
+    });
+}
+
+/// The end of the body that goes on as it comes is known with its head, and so is that it comes too early.
+#[test]
+fn a_body_that_is_cut_short_at_once_is_not_waited_for() {
+    let (go, gone) = mpsc::channel::<()>();
+    let gone = Mutex::new(gone);
+    let app = App::script(move |scgi| {
+        scgi.request();
+        let _ = gone.lock().expect("lock").recv();
+        scgi.reply("done");
+    });
+    let addr = app.addr();
+    let few = ["--workers", "1", "--queue", "1"];
+    let args = ["--pass", &addr, "--request-buffering", "off"];
+    let gate = Gate::start(args.iter().chain(&few));
+    let mut first = gate.client();
+    first.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    app.wait_accepted(1);
+    for part in ["", "012345678"] {
+        let mut client = gate.client();
+        let head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n";
+        client.send_and_half_close(&format!("{head}{part}"));
+        client.closed();
+    }
+    // A whole one is.
+    let mut client = gate.client();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n");
+    gate.has_read_everything();
+    client.send_and_half_close("0123456789");
+    gate.has_read_everything();
+    drop(go);
+    first.response().is(200);
+    client.response().is(200);
 }
 
 #[test]
@@ -232,7 +288,10 @@ fn a_half_closed_client_still_gets_its_answer() {
 #[test]
 fn cancelled_exchanges_leave_nothing_behind() {
     let app = App::script(|scgi| {
-        let (request, _) = scgi.all();
+        // The client may leave before its request is sent on.
+        let Ok(request) = scgi.try_request() else {
+            return;
+        };
         if request.uri() == "/hang" {
             scgi.peer_closed();
         } else {
