@@ -123,8 +123,6 @@ struct Flow<'a, 'b, 'o> {
     source: Source,
     done: Delivered,
     start: Option<Instant>,
-    /// A reset was taken for the end.
-    was_reset: bool,
     /// Bytes of the body before those that are there.
     passed: u64,
 }
@@ -145,7 +143,6 @@ pub fn deliver(
         source,
         done: Delivered::default(),
         start: None,
-        was_reset: false,
         passed: 0,
     };
     let result = flow.run(from, incoming);
@@ -205,8 +202,9 @@ impl Flow<'_, '_, '_> {
         let Some(keeping) = self.job.store.take() else {
             return;
         };
-        // Neither a body that was longer than announced nor one that a reset has ended is known to be whole.
-        if result.is_err() || self.done.extra > 0 || self.was_reset {
+        // Neither a body that was longer than announced nor one that only a reset has ended is known to be whole.
+        let by_reset = incoming.reset && matches!(self.source, Source::UntilClose);
+        if result.is_err() || self.done.extra > 0 || by_reset {
             let why = "it may not be whole: it was longer than announced, or ended by a reset";
             self.done.unkept = result.is_ok().then_some(why);
             keeping.fail(result.is_err());
@@ -254,8 +252,7 @@ impl Flow<'_, '_, '_> {
         match fault {
             Fault::Io(_, error) if error.kind() == std::io::ErrorKind::ConnectionReset => {
                 if self.job.reset_is_end {
-                    incoming.ended = true;
-                    self.was_reset = true;
+                    incoming.end_by_reset();
                     Ok(())
                 } else {
                     Err(self.cut_short())

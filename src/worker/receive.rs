@@ -31,6 +31,8 @@ pub struct Incoming {
     pub to: usize,
     /// The application has closed its side.
     pub ended: bool,
+    /// A reset has been seen: what has no length of its own may lack its end.
+    pub reset: bool,
     /// What has been received in all, in bytes.
     pub received: u64,
     scanned: usize,
@@ -81,6 +83,7 @@ impl Incoming {
             from: HEADROOM,
             to: HEADROOM,
             ended: false,
+            reset: false,
             received: 0,
             scanned: 0,
             backlog: None,
@@ -240,6 +243,16 @@ impl Incoming {
         match &self.backlog {
             Some(backlog) => backlog.to < max && !backlog.ended,
             None => !self.ended && (self.room() > 0 || !self.is_large() || max > 0),
+        }
+    }
+
+    /// The connection was reset. What had come before that and waits in the backlog is there to be read still: the end is
+    /// behind it.
+    pub fn end_by_reset(&mut self) {
+        self.reset = true;
+        match &mut self.backlog {
+            Some(backlog) => backlog.ended = true,
+            None => self.ended = true,
         }
     }
 

@@ -266,6 +266,8 @@ impl<'a> Sending<'a> {
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::NotConnected => {
+                // Shown to this call, it is not shown to the next read again.
+                self.incoming.reset |= error.kind() == io::ErrorKind::ConnectionReset;
                 self.sent.cut = true;
                 self.sent.error = Some(error);
                 Ok(false)
@@ -326,7 +328,7 @@ impl<'a> Sending<'a> {
         let got = match self.incoming.listen(self.to, self.space) {
             Ok(got) => got,
             Err(Fault::Io(_, error)) => {
-                self.incoming.ended = true;
+                self.incoming.end_by_reset();
                 self.sent.error = Some(error);
                 Got::End
             }

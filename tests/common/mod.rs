@@ -192,6 +192,17 @@ impl Stream {
     }
 }
 
+impl Stream {
+    /// Whether the other side has read all that we have sent (Unix), or its system has taken it (TCP).
+    pub fn is_taken(&self) -> bool {
+        let mut waiting: libc::c_int = 0;
+        // SAFETY: the pointer is to a live integer, which is what TIOCOUTQ fills in.
+        let rc = unsafe { libc::ioctl(self.as_raw_fd(), libc::TIOCOUTQ, &raw mut waiting) };
+        assert_eq!(rc, 0, "TIOCOUTQ: {}", io::Error::last_os_error());
+        waiting == 0
+    }
+}
+
 impl AsRawFd for Stream {
     fn as_raw_fd(&self) -> RawFd {
         match self {
