@@ -264,11 +264,22 @@ impl Incoming {
 
     /// Whether the application has already refused the request: a complete head with a status of 400 or more.
     pub fn is_refusal(&self) -> bool {
-        match response::parse(self.bytes(), &mut 0) {
-            Ok(Parsed::Done(head, _)) => head.status() >= 400,
-            Ok(Parsed::More | Parsed::Interim(_)) => false,
-            Err(_) => true,
+        self.early_status().is_some_and(|status| status >= 400)
+    }
+
+    /// The status of the head, if that is there as a whole, behind any interim responses. What [`Incoming::head`] will not
+    /// take is as good as a refusal: 502.
+    fn early_status(&self) -> Option<u16> {
+        let mut bytes = self.bytes();
+        for _ in 0..=INTERIM_MAX {
+            match response::parse(bytes, &mut 0) {
+                Ok(Parsed::Done(head, _)) => return Some(head.status()),
+                Ok(Parsed::More) => return None,
+                Ok(Parsed::Interim(length)) => bytes = bytes.get(length..).unwrap_or_default(),
+                Err(_) => break,
+            }
         }
+        Some(502)
     }
 
     /// Reads until the head is complete; what follows it stays. `block_sent` is what the parameters took, for the fault.

@@ -129,3 +129,30 @@ fn only_an_early_answer_that_is_known_to_be_whole_is_cached() {
         assert_eq!(app.accepted(), asked, "{size} bytes after {head:?}");
     }
 }
+
+/// Answers at once, reads nothing, and keeps the connection open until the gateway closes it.
+fn waiter(answer: &'static str) -> App {
+    App::script(move |scgi| {
+        scgi.request();
+        scgi.send(answer);
+        scgi.stalls();
+    })
+}
+
+/// As one without interim responses does: nothing here waits for `--send-timeout`.
+#[test]
+fn a_refusal_behind_interim_responses_ends_the_sending() {
+    let app = waiter(
+        "Status: 100\r\n\r\nStatus: 103\r\nLink: a\r\n\r\nStatus: 413\r\nContent-Length: 3\r\n\r\nbig",
+    );
+    let gate = Gate::start([
+        "--pass",
+        &app.addr(),
+        "--client-max-body-size",
+        "0",
+        "--send-timeout",
+        "1h",
+    ]);
+    let response = ask(&gate, "POST", "/", &unread(false)).is(413);
+    assert_eq!(response.text(), "big");
+}
