@@ -267,6 +267,11 @@ impl Incoming {
         self.early_status().is_some_and(|status| status >= 400)
     }
 
+    /// Whether the application has already answered: a complete head is there.
+    pub fn is_answered(&self) -> bool {
+        self.early_status().is_some()
+    }
+
     /// The status of the head, if that is there as a whole, behind any interim responses. What [`Incoming::head`] will not
     /// take is as good as a refusal: 502.
     fn early_status(&self) -> Option<u16> {

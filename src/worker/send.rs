@@ -2,7 +2,8 @@
 //!
 //! An application may answer before it has read everything, and close. Its answer counts: a send error only ends the
 //! sending. While a send must wait, what the application says is read into the response's buffer, so that neither side
-//! waits for the other; a refusal (status 400 and above) ends the sending too.
+//! waits for the other; a refusal (status 400 and above) ends the sending too, and any answer does where `--send-timeout`
+//! would.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -276,13 +277,19 @@ impl<'a> Sending<'a> {
         }
     }
 
-    /// Waits until the application takes more. `--send-timeout` is between two writes, so reading does not extend it.
+    /// Waits until the application takes more. `--send-timeout` is between two writes, so reading does not extend it. An answer
+    /// that is there by then counts.
     fn wait_for_room(&mut self) -> Result<bool, Fault> {
         let start = std::time::Instant::now();
         loop {
             let left = self.settings.send_timeout.saturating_sub(start.elapsed());
             if left.is_zero() {
-                return Err(Fault::Timeout(Phase::Send));
+                if !self.incoming.is_answered() {
+                    return Err(Fault::Timeout(Phase::Send));
+                }
+                // It has done its work without the rest of the body: nobody else is to do it again (N6).
+                self.sent.cut = true;
+                return Ok(false);
             }
             let listen = self.incoming.may_listen(self.settings.max_temp_file_size);
             if !listen {

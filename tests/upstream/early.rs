@@ -156,3 +156,54 @@ fn a_refusal_behind_interim_responses_ends_the_sending() {
     let response = ask(&gate, "POST", "/", &unread(false)).is(413);
     assert_eq!(response.text(), "big");
 }
+
+/// N6, Z11: an answer that is there is the client's at `--send-timeout`. What it stands for has been done, whatever the
+/// method, and is not to be done again elsewhere.
+#[test]
+fn an_answer_that_is_there_is_not_lost_to_the_send_timeout() {
+    let created = "Status: 201\r\nContent-Length: 2\r\n\r\nok";
+    let after_hints = "Status: 103\r\n\r\nStatus: 303\r\nContent-Length: 2\r\n\r\nok";
+    // All at the same time: each takes the timeout, which is long enough for any application to say so much.
+    std::thread::scope(|scope| {
+        for (method, answer, status) in [
+            ("PUT", created, 201),
+            ("POST", created, 201),
+            ("PUT", after_hints, 303),
+        ] {
+            scope.spawn(move || {
+                let (one, two) = (waiter(answer), App::echo());
+                let gate = Gate::start([
+                    "--upstream",
+                    &format!("g {}", one.addr()),
+                    "--upstream",
+                    &format!("g {} backup", two.addr()),
+                    "--pass",
+                    "g",
+                    "--client-max-body-size",
+                    "0",
+                    "--send-timeout",
+                    "3s",
+                ]);
+                let response = ask(&gate, method, "/", &unread(false)).is(status);
+                assert_eq!(response.text(), "ok", "{method}, {answer:?}");
+                gate.stop().clean();
+                assert_eq!(two.accepted(), 0, "{method}, {answer:?}");
+            });
+        }
+    });
+}
+
+/// An interim response is no answer.
+#[test]
+fn an_interim_response_alone_does_not_outlast_the_send_timeout() {
+    let app = waiter("Status: 103\r\n\r\nStatus: 200\r\n");
+    let gate = Gate::start([
+        "--pass",
+        &app.addr(),
+        "--client-max-body-size",
+        "0",
+        "--send-timeout",
+        "300ms",
+    ]);
+    ask(&gate, "POST", "/", &unread(false)).is(504);
+}
