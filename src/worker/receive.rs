@@ -1,12 +1,13 @@
 //! Reading an application's response head.
 
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::FileExt;
 
 use super::send::Space;
 use crate::buffer::memory::{Block, Memory};
 use crate::buffer::spill;
-use crate::config::Scgi;
+use crate::config::{Scgi, TempPath};
 use crate::error::{Fault, Phase};
 use crate::http::chunked;
 use crate::scgi::response::{self, Head, Parsed};
@@ -41,6 +42,8 @@ pub struct Incoming {
     memory: &'static Memory,
     /// What an application said beyond the block while it was still being sent to.
     backlog: Option<Backlog>,
+    /// There can not be one: no temp file is to be had.
+    unspilled: bool,
 }
 
 /// Early bytes of a response that wait in a temp file, between those in the block and those in the socket.
@@ -49,8 +52,65 @@ struct Backlog {
     file: File,
     from: u64,
     to: u64,
+    /// What the disk would not take of them. They are the last: nothing is taken in behind them.
+    kept: Option<Kept>,
     /// The application has closed its side behind them.
     ended: bool,
+}
+
+/// Bytes in memory: `block[from..to]`.
+#[derive(Debug)]
+struct Kept {
+    block: Block,
+    from: usize,
+    to: usize,
+}
+
+impl Backlog {
+    /// Takes the next bytes out; 0: there are no more.
+    fn read(&mut self, place: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.to - self.from).unwrap_or(usize::MAX);
+        let count = left.min(place.len());
+        if count > 0 {
+            self.file.read_exact_at(&mut place[..count], self.from)?;
+            self.from += count as u64;
+            return Ok(count);
+        }
+        let Some(Kept { block, from, to }) = &mut self.kept else {
+            return Ok(0);
+        };
+        let bytes = block.get(*from..*to).unwrap_or_default();
+        let count = bytes.len().min(place.len());
+        place[..count].copy_from_slice(&bytes[..count]);
+        *from += count;
+        Ok(count)
+    }
+
+    /// Adds the first `count` bytes of a block.
+    fn add(&mut self, block: Block, count: usize) -> io::Result<()> {
+        let bytes = block.get(..count).unwrap_or_default();
+        let written = self.file.write_all_at(bytes, self.to);
+        match &written {
+            Ok(()) => self.to += count as u64,
+            Err(_) => {
+                self.kept = Some(Kept {
+                    block,
+                    from: 0,
+                    to: count,
+                });
+            }
+        }
+        written
+    }
+}
+
+/// A disk that is full or not there costs no response: what has come is heard, and the rest when the request is out, or
+/// as much of it as the application takes.
+fn unspilled(temp: &TempPath, error: &io::Error) {
+    log::error!(
+        "can not spill an early response below {}: {error}; no more of it is taken in while the request is sent",
+        temp.dir.display()
+    );
 }
 
 /// What a read without waiting came to.
@@ -87,6 +147,7 @@ impl Incoming {
             received: 0,
             scanned: 0,
             backlog: None,
+            unspilled: false,
             full,
             memory,
         })
@@ -186,14 +247,8 @@ impl Incoming {
         let Some(backlog) = &mut self.backlog else {
             return Ok(None);
         };
-        let left = usize::try_from(backlog.to - backlog.from).unwrap_or(usize::MAX);
-        let count = left.min(end - self.to);
-        let place = &mut self.block[self.to..self.to + count];
-        backlog
-            .file
-            .read_exact_at(place, backlog.from)
-            .map_err(Fault::Spool)?;
-        backlog.from += count as u64;
+        let place = &mut self.block[self.to..end];
+        let count = backlog.read(place).map_err(Fault::Spool)?;
         if count > 0 {
             return Ok(Some(count));
         }
@@ -207,7 +262,7 @@ impl Incoming {
     /// file, so that an application which answers as it reads loses nothing. [`Incoming::may_listen`] bounds the file.
     ///
     /// # Errors
-    /// As [`Connection::read_now`]; [`Fault::Spool`].
+    /// As [`Connection::read_now`]; [`Fault::Memory`].
     pub fn listen(&mut self, from: &Connection, space: Space<'_>) -> Result<Got, Fault> {
         if self.backlog.is_none() && self.room() == 0 && !self.is_large() {
             self.grow()?;
@@ -216,33 +271,51 @@ impl Incoming {
             return self.read_now(from, usize::MAX, Phase::Head);
         }
         let mut buffer = space.memory.block(READ_MAX).map_err(|_| Fault::Memory)?;
-        let count = from.read_now(&mut buffer, Phase::Head)?;
-        if self.backlog.is_none() {
-            let file = spill::open(&space.temp.dir, &space.temp.levels).map_err(Fault::Spool)?;
-            self.backlog = Some(Backlog {
-                file,
-                from: 0,
-                to: 0,
-                ended: false,
-            });
-        }
-        let (Some(count), Some(backlog)) = (count, &mut self.backlog) else {
+        // The file comes first: what has been read must go somewhere.
+        let Some(backlog) = self.backlog_or_new(space.temp) else {
             return Ok(Got::Nothing);
         };
-        backlog.ended |= count == 0;
-        let bytes = buffer.get(..count).unwrap_or_default();
-        let written = backlog.file.write_all_at(bytes, backlog.to);
-        written.map_err(Fault::Spool)?;
-        backlog.to += count as u64;
+        let Some(count) = from.read_now(&mut buffer, Phase::Head)? else {
+            return Ok(Got::Nothing);
+        };
+        if count == 0 {
+            backlog.ended = true;
+            return Ok(Got::End);
+        }
+        if let Err(error) = backlog.add(buffer, count) {
+            unspilled(space.temp, &error);
+        }
         self.received += count as u64;
-        Ok(if count == 0 { Got::End } else { Got::Some })
+        Ok(Got::Some)
+    }
+
+    fn backlog_or_new(&mut self, temp: &TempPath) -> Option<&mut Backlog> {
+        if self.backlog.is_none() {
+            match spill::open(&temp.dir, &temp.levels) {
+                Ok(file) => {
+                    self.backlog = Some(Backlog {
+                        file,
+                        from: 0,
+                        to: 0,
+                        kept: None,
+                        ended: false,
+                    });
+                }
+                Err(error) => {
+                    unspilled(temp, &error);
+                    self.unspilled = true;
+                }
+            }
+        }
+        self.backlog.as_mut()
     }
 
     /// Whether more may be taken in early: there is room in the block, or in a temp file of at most `max` bytes.
     pub fn may_listen(&self, max: u64) -> bool {
         match &self.backlog {
-            Some(backlog) => backlog.to < max && !backlog.ended,
-            None => !self.ended && (self.room() > 0 || !self.is_large() || max > 0),
+            Some(backlog) => backlog.to < max && backlog.kept.is_none() && !backlog.ended,
+            None if self.ended => false,
+            None => self.room() > 0 || !self.is_large() || (max > 0 && !self.unspilled),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Applications that answer without having read the request's body, and close, or stall: the answer is the client's, as a
 //! whole or visibly cut, and what is stored of it is whole.
 
+use crate::common::gate::Starter;
 use crate::common::http::Response;
 use crate::common::{App, Gate, Pattern, Scgi, Temp, until};
 
@@ -45,6 +46,7 @@ fn ask(gate: &Gate, method: &str, target: &str, body: &[u8]) -> Response {
 
 const WITHOUT_LENGTH: &str = "Status: 200\r\n\r\n";
 const WITH_LENGTH: &str = "Status: 200\r\nContent-Length: 200000\r\n\r\n";
+const LONGER_WITH_LENGTH: &str = "Status: 200\r\nContent-Length: 3000000\r\n\r\n";
 
 /// Z11: what the application had said before the reset is there, and all of it goes to the client.
 #[test]
@@ -206,4 +208,62 @@ fn an_interim_response_alone_does_not_outlast_the_send_timeout() {
         "300ms",
     ]);
     ask(&gate, "POST", "/", &unread(false)).is(504);
+}
+
+/// A gateway whose request bodies are in memory, so that temp files are for early answers alone.
+fn in_memory(app: &App, temp: &str) -> Starter {
+    Starter::new().args([
+        "--pass",
+        &app.addr(),
+        "--client-max-body-size",
+        "0",
+        "--client-body-buffer-size",
+        "16m",
+        "--temp-path",
+        temp,
+    ])
+}
+
+/// More than the buffers and the sockets hold, so that the application waits for the gateway to read on.
+const LONGER: usize = 3_000_000;
+
+/// Answers with so much before it reads anything of the body.
+fn insists(head: &'static str) -> App {
+    App::script(move |scgi| {
+        scgi.request();
+        scgi.send([head.as_bytes(), &Pattern::new().bytes(LONGER)].concat());
+    })
+}
+
+#[track_caller]
+fn hears_all(gate: Gate) {
+    let response = ask(&gate, "POST", "/", &unread(false)).is(200);
+    assert_eq!(response.body.len(), LONGER);
+    Pattern::new().check(0, &response.body);
+    gate.logs("can not spill an early response");
+    gate.stop();
+}
+
+#[test]
+fn an_early_answer_is_heard_out_where_no_temp_file_is_to_be_had() {
+    let dir = Temp::new();
+    let file = dir.write("file", "not a directory");
+    for head in [WITHOUT_LENGTH, LONGER_WITH_LENGTH] {
+        let app = insists(head);
+        hears_all(in_memory(&app, &format!("{file}/below")).start());
+    }
+}
+
+/// What has been read when the disk proves full is not lost. A limit on the size of files fails a write as a full disk does.
+#[test]
+fn an_early_answer_is_heard_out_when_the_disk_is_full() {
+    let dir = Temp::new();
+    for head in [WITHOUT_LENGTH, LONGER_WITH_LENGTH] {
+        let app = insists(head);
+        let gate = in_memory(&app, &dir.path().display().to_string())
+            .limit(libc::RLIMIT_FSIZE, 1 << 20)
+            .ignoring(libc::SIGXFSZ)
+            .start();
+        hears_all(gate);
+    }
 }
