@@ -155,6 +155,7 @@ pub fn deliver(
 
 impl Flow<'_, '_, '_> {
     fn run(&mut self, from: &Connection, incoming: &mut Incoming) -> Result<(), Fault> {
+        self.done.received = incoming.received;
         if self.job.plan.bodyless && self.job.store.is_none() {
             return self.push(&[], true);
         }
@@ -273,6 +274,8 @@ impl Flow<'_, '_, '_> {
 
     /// Takes the application's framing off `incoming.bytes()`, in place. True: the body is complete.
     fn decode(&mut self, incoming: &mut Incoming) -> Result<bool, Fault> {
+        // Here, as all that is read comes by: the last push tells it, and a bad chunk has been received as well.
+        self.done.received = incoming.received;
         let length = incoming.to - incoming.from;
         match &mut self.source {
             Source::Known { left } => {
@@ -303,7 +306,6 @@ impl Flow<'_, '_, '_> {
 
     /// Frames and pushes what there is; `end` adds what ends the body.
     fn emit(&mut self, incoming: &mut Incoming, end: bool) -> Result<(), Fault> {
-        self.done.received = incoming.received;
         if self.job.plan.bodyless {
             // The body is the cache's alone.
             return self.push(&[], end);
