@@ -217,7 +217,7 @@ impl Script<'_> {
         let wanted = scgi.pass_request_body && !self.exchange.request.is_bodyless();
         let count = &mut self.sent_bytes;
         match &mut self.exchange.body {
-            Body::Stream { prefix, rest } if wanted => {
+            Body::Stream { prefix, rest, .. } if wanted => {
                 self.body_gone = true;
                 let before = *rest;
                 let mut source = Source {

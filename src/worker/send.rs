@@ -34,6 +34,8 @@ pub enum Body {
     Stream {
         prefix: Chain,
         rest: u64,
+        /// All bytes, however many of them have been sent on.
+        total: u64,
     },
 }
 
@@ -43,7 +45,7 @@ impl Body {
         match self {
             Body::None => 0,
             Body::Held(chain) => chain.len(),
-            Body::Stream { prefix, rest } => prefix.len() + rest,
+            Body::Stream { total, .. } => *total,
         }
     }
 }
