@@ -52,6 +52,14 @@ pub(super) struct Heard {
 }
 
 impl Heard {
+    /// The try is over without a delivery, and its server has done well, unless the response says otherwise.
+    pub(super) fn done(&self, server: &Picked) {
+        if !self.counted {
+            server.succeeded(Instant::now());
+        }
+        self.account(server);
+    }
+
     /// The try is over without a delivery: its server's counters get what it came to.
     pub(super) fn account(&self, server: &Picked) {
         server.account(

@@ -43,10 +43,7 @@ impl Script<'_> {
             if self.shared.keeps_tries {
                 self.head = Some(heard.head.clone());
             }
-            if !heard.counted {
-                server.succeeded(Instant::now());
-            }
-            heard.account(&server);
+            heard.done(&server);
             return Ok(passed);
         }
         let outcome = decide(&heard.head, scgi, &self.exchange.course);
@@ -99,10 +96,7 @@ impl Script<'_> {
                 }
             }
         }
-        if !heard.counted {
-            server.succeeded(Instant::now());
-        }
-        heard.account(&server);
+        heard.done(&server);
         Ok(done)
     }
 
@@ -294,12 +288,7 @@ impl Script<'_> {
         };
         if self.exchange.detached && store.is_none() {
             // Nobody wants it.
-            server.account(
-                heard.head.status(),
-                heard.sent_bytes,
-                heard.incoming.received,
-                heard.begin.elapsed(),
-            );
+            heard.done(&server);
             return Ok(Then::Close);
         }
         // What may be stored has been protected since its pass began; what is not is the client's alone again.
