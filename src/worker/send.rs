@@ -81,7 +81,8 @@ struct Sending<'a> {
 /// bytes that were sent are counted in the other of the pair.
 ///
 /// # Errors
-/// [`Fault::Timeout`] in phase Send, [`Fault::Spool`] when the body's temp file can not be read.
+/// [`Fault::Timeout`] in phase Send, [`Fault::Io`] in phase Send where the connection failed without being closed, [`Fault::Spool`]
+/// when the body's temp file can not be read, [`Fault::Memory`].
 pub fn held(
     to: &Connection,
     settings: &Scgi,
