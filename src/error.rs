@@ -103,7 +103,7 @@ pub enum Fault {
         /// It is the operator's parameter (500), not a field of the client's (400).
         ours: bool,
     },
-    /// The request body could not be kept.
+    /// A temp file could not be read: the body of the request is in it, or what the application said early.
     Spool(io::Error),
     /// The system has no memory for a buffer.
     Memory,
@@ -313,7 +313,7 @@ impl fmt::Display for Described<'_> {
                 )
             }
             Fault::ParamNul { name, .. } => write!(f, "the value of {name} holds a NUL"),
-            Fault::Spool(error) => write!(f, "request body: can not write the temp file: {error}"),
+            Fault::Spool(error) => write!(f, "can not read a temp file: {error}"),
             Fault::Memory => write!(f, "the system has no memory for a buffer"),
             Fault::Client(gone) => write!(f, "{}", gone.phrase()),
             Fault::ClientBody(why) => write!(f, "request body: {why}"),

@@ -471,6 +471,39 @@ fn a_streamed_request_reaches_the_application_as_it_comes() {
     assert_eq!(client.response().is(200).text(), "hello world");
 }
 
+/// `$request_length` is that of the whole request, whoever asks for it and when.
+#[test]
+fn a_request_is_as_long_streamed_as_it_is_buffered() {
+    const SIZE: usize = 1_000_000;
+    let app = receiver();
+    for buffering in ["on", "off"] {
+        let dir = Temp::new();
+        let log = dir.file("log");
+        let gate = Gate::start([
+            "--pass",
+            &app.addr(),
+            "--request-buffering",
+            buffering,
+            "--add-header",
+            "X-Length $request_length",
+            "--log-format",
+            "t $request_length",
+            "--access-log",
+            &format!("{log} t"),
+        ]);
+        let head = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {SIZE}\r\n\r\n");
+        let whole = (head.len() + SIZE).to_string();
+        let mut client = gate.client();
+        client.send(head);
+        client.send(Pattern::new().bytes(SIZE));
+        let response = client.response().is(200);
+        assert_eq!(response.field("X-Length"), Some(&*whole), "{buffering}");
+        gate.stop();
+        let told = std::fs::read_to_string(log).expect("the access log");
+        assert_eq!(told.trim(), whole, "{buffering}");
+    }
+}
+
 #[test]
 fn a_client_that_leaves_in_a_streamed_body_ends_the_exchange() {
     let (tell, told) = mpsc::channel();

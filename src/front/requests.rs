@@ -453,9 +453,14 @@ fn body_of(intake: Option<BodyIntake>, spool: Option<Spool>) -> Body {
     match (spool, rest) {
         (None, _) => Body::None,
         (Some(spool), 0) => Body::Held(spool.into_chain()),
-        (Some(spool), rest) => Body::Stream {
-            prefix: spool.into_chain(),
-            rest,
-        },
+        (Some(spool), rest) => {
+            let prefix = spool.into_chain();
+            let total = prefix.len() + rest;
+            Body::Stream {
+                prefix,
+                rest,
+                total,
+            }
+        }
     }
 }

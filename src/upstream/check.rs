@@ -68,7 +68,8 @@ fn exchange(address: &Address, health: &Health) -> Result<u16, Fault> {
         }
         other => other?,
     };
-    if !matches!(head.status(), 204 | 304) {
+    // These have no body, whatever the head says (RFC 9110 15.3.5, 15.3.6, 15.4.5).
+    if !matches!(head.status(), 204 | 205 | 304) {
         incoming.body(head.length())?;
     }
     Ok(head.status())

@@ -9,8 +9,9 @@
 //!   do not make this longer.
 //! - Then one exchange probes it. A probe that ends without a verdict, or that has none after another `fail_timeout`
 //!   (a long download, an application that hangs), makes room for another.
-//! - A failure of the probe disables it again. A success of the probe, or of any exchange that began after the last failure (one that
-//!   was sent there because no server was left, or by another rule), forgets all failures for all rules.
+//! - A failure of the probe disables it again. A success of an exchange that began after the last failure (the probe, or one that
+//!   was sent there because no server was left, or by another rule), forgets all failures for all rules. One that began before
+//!   does not, be it a probe that was given up: what has been found out since is newer.
 //!
 //! Time is an argument everywhere; nothing here reads a clock.
 
@@ -233,7 +234,7 @@ impl Health {
         }
         let mut state = lock(&self.state);
         state.end_probe(began.probe);
-        let proves = began.trial || began.mark == self.mark();
+        let proves = began.mark == self.mark();
         let disabled = state.rules.iter().any(|rule| rule.failed_at.is_some());
         if !(proves && disabled || state.is_past(now)) {
             return false;

@@ -367,15 +367,7 @@ impl Picked {
             .leaving
             .watch(membership, self.level, after, sever, now)
     }
-}
 
-impl Drop for Picked {
-    fn drop(&mut self) {
-        self.release();
-    }
-}
-
-impl Picked {
     /// Ends the try, as its drop would.
     pub fn release(&self) {
         if self.released.swap(true, Ordering::Relaxed) {
@@ -387,6 +379,12 @@ impl Picked {
         }
         peer.health.release(self.began.probe);
         peer.release();
+    }
+}
+
+impl Drop for Picked {
+    fn drop(&mut self) {
+        self.release();
     }
 }
 

@@ -52,6 +52,14 @@ pub(super) struct Heard {
 }
 
 impl Heard {
+    /// The try is over without a delivery, and its server has done well, unless the response says otherwise.
+    pub(super) fn done(&self, server: &Picked) {
+        if !self.counted {
+            server.succeeded(Instant::now());
+        }
+        self.account(server);
+    }
+
     /// The try is over without a delivery: its server's counters get what it came to.
     pub(super) fn account(&self, server: &Picked) {
         server.account(
@@ -217,7 +225,7 @@ impl Script<'_> {
         let wanted = scgi.pass_request_body && !self.exchange.request.is_bodyless();
         let count = &mut self.sent_bytes;
         match &mut self.exchange.body {
-            Body::Stream { prefix, rest } if wanted => {
+            Body::Stream { prefix, rest, .. } if wanted => {
                 self.body_gone = true;
                 let before = *rest;
                 let mut source = Source {

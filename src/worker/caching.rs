@@ -335,6 +335,8 @@ impl Script<'_> {
 
     /// Begins to store a response, if it is one to be stored.
     pub(super) fn begin_fill(&mut self, head: &Head, scgi: &'static Scgi) -> Option<Filling> {
+        // What an earlier pass found out is about another response.
+        self.forwarded = None;
         let name = scgi.cache.as_ref()?.status_name.as_deref();
         let forwarded = Forwarded {
             reason: self.asking.as_ref().map(|asking| asking.reason),

@@ -1,32 +1,21 @@
 //! What becomes of a response that no other server is asked instead of: it is delivered, or something else answers.
 
-use std::cell::Cell;
-use std::time::Instant;
-
 use super::Desk;
 use super::attempt::Heard;
-use super::deliver::{Delivered, Delivery, Keeping, Storing, deliver};
 use super::script::{Passed, Script};
-use super::tries::{Plan, told};
+use super::tries::Plan;
 use crate::cache::zone::Verdict;
 use crate::config::Scgi;
-use crate::config::address::Address;
-use crate::config::content;
 use crate::config::group::Sticky;
 use crate::error::Fault;
-use crate::respond::cache_status::{Forwarded, push_forwarded};
 use crate::respond::cookie;
 use crate::respond::course::Target;
-use crate::respond::files::{self, Found, Place};
-use crate::respond::head::{self, Ask, Extras, translate};
-use crate::respond::local::{added_lines, quantity};
+use crate::respond::files::{self, Found};
 use crate::respond::outcome::{Outcome, carry, decide};
 use crate::respond::ranges;
-use crate::respond::store::Store;
 use crate::respond::window::{Ours, Windowed, window};
-use crate::scgi::response::{Head, Length};
-use crate::sink::{Ending, Overflow, Then};
-use crate::units;
+use crate::scgi::response::Head;
+use crate::sink::Then;
 use crate::upstream::groups::Picked;
 
 impl Script<'_> {
@@ -43,10 +32,7 @@ impl Script<'_> {
             if self.shared.keeps_tries {
                 self.head = Some(heard.head.clone());
             }
-            if !heard.counted {
-                server.succeeded(Instant::now());
-            }
-            heard.account(&server);
+            heard.done(&server);
             return Ok(passed);
         }
         let outcome = decide(&heard.head, scgi, &self.exchange.course);
@@ -55,17 +41,7 @@ impl Script<'_> {
             carry(&heard.head, scgi, &outcome, carried);
         }
         self.add_sticky(&server);
-        let windowed = match outcome {
-            // An error page is sent as a whole.
-            // Nor is a refresh for whose conditions it was begun with.
-            Outcome::Deliver
-                if self.exchange.course.status.is_none_or(|s| s == 200)
-                    && !self.exchange.detached =>
-            {
-                window(&self.exchange.request, &heard.head, self.ours(scgi))
-            }
-            _ => Windowed::No,
-        };
+        let windowed = self.windowed(&outcome, &heard.head, scgi);
         let mut done = Passed::Elsewhere;
         let refused = matches!(windowed, Windowed::Unsatisfiable(_) | Windowed::Failed);
         let delivers = matches!(outcome, Outcome::Deliver) && !refused;
@@ -99,11 +75,19 @@ impl Script<'_> {
                 }
             }
         }
-        if !heard.counted {
-            server.succeeded(Instant::now());
-        }
-        heard.account(&server);
+        heard.done(&server);
         Ok(done)
+    }
+
+    /// What of the response the client gets. An error page is sent as a whole, and so is a refresh taken in: the conditions of the
+    /// request that it was begun with are not its own.
+    fn windowed(&self, outcome: &Outcome<'_>, head: &Head, scgi: &Scgi) -> Windowed {
+        let course = &self.exchange.course;
+        let whole = course.status.is_some_and(|status| status != 200) || self.exchange.detached;
+        match outcome {
+            Outcome::Deliver if !whole => window(&self.exchange.request, head, self.ours(scgi)),
+            _ => Windowed::No,
+        }
     }
 
     /// What the client may want less of than the application gives.
@@ -205,280 +189,5 @@ impl Script<'_> {
         let before = [b"Set-Cookie: ", cookie.name.as_bytes(), b"="].concat();
         carried.retain(|line| !line.starts_with(&before));
         carried.push(b"Set-Cookie", &value);
-    }
-
-    /// Fields that go with the response: those of earlier ones that it does not have itself, and `--add-header`.
-    fn lines(&self, head: &Head, status: u16) -> Vec<u8> {
-        let course = &self.exchange.course;
-        let mut lines = Vec::new();
-        course.carried.put_beside(head, status, &mut lines);
-        let added = &course.content().add_headers;
-        if !added.is_empty() {
-            self.with_facts(status, |facts| {
-                added_lines(added, status, facts, &mut lines)
-            });
-        }
-        if let Some((name, forwarded)) = &self.forwarded {
-            let status = (status != head.status()).then_some(head.status());
-            let what = Forwarded {
-                status,
-                ..*forwarded
-            };
-            push_forwarded(name, &what, &mut lines);
-        }
-        lines
-    }
-
-    /// Makes the client's head in `desk.head`, and sets the pace of the response.
-    fn head(
-        &mut self,
-        head: &Head,
-        scgi: &Scgi,
-        windowed: Windowed,
-        desk: &mut Desk,
-    ) -> head::Plan {
-        let date = desk.date(self.wall);
-        let ask = Ask {
-            is_head: self.exchange.request.is_head(),
-            minor_version: self.exchange.request.minor_version(),
-            keep_alive: self.keep_alive(),
-            date: date.as_str(),
-        };
-        let status = match windowed {
-            Windowed::NotModified => Some(304),
-            _ => self.exchange.course.status,
-        };
-        let lines = self.lines(head, status.unwrap_or(head.status()));
-        let extras = Extras {
-            status,
-            lines: &lines,
-            window: match windowed {
-                Windowed::Part(window) => Some(window),
-                _ => None,
-            },
-            ranges: matches!(windowed, Windowed::Whole | Windowed::Part(_)),
-            ..Extras::default()
-        };
-        desk.head.clear();
-        let plan = translate(head, scgi, &ask, &extras, &mut desk.head);
-        self.status = plan.status;
-        self.framing = Some(plan.framing);
-        self.head_len = desk.head.len();
-        if self.shared.keeps_tries {
-            self.sent_head.clone_from(&desk.head);
-        }
-        self.set_pace(plan.limit_rate);
-        plan
-    }
-
-    fn deliver(
-        &mut self,
-        mut heard: Heard,
-        plan: &Plan,
-        server: Picked,
-        windowed: Windowed,
-        desk: &mut Desk,
-    ) -> Result<Then, Fault> {
-        let scgi = plan.scgi;
-        if self.shared.keeps_tries {
-            self.head = Some(heard.head.clone());
-        }
-        let filling = self.begin_fill(&heard.head, scgi);
-        let shape = self.head(&heard.head, scgi, windowed, desk);
-        let store = match filling {
-            Some(filling) => Some(Keeping::Cache(Box::new(filling))),
-            None => {
-                let storing = self.begin_store(&heard.head, &shape, scgi);
-                storing.map(Keeping::Store)
-            }
-        };
-        if self.exchange.detached && store.is_none() {
-            // Nobody wants it.
-            server.account(
-                heard.head.status(),
-                heard.sent_bytes,
-                heard.incoming.received,
-                heard.begin.elapsed(),
-            );
-            return Ok(Then::Close);
-        }
-        // What may be stored has been protected since its pass began; what is not is the client's alone again.
-        self.protect(scgi.ignore_client_abort || store.is_some());
-        let client = self.exchange.client();
-        let (in_memory, in_file) = if store.is_some() {
-            // What is stored does not wait for one of those who want it.
-            (scgi.busy_buffers_size, u64::MAX)
-        } else if shape.buffering {
-            (scgi.busy_buffers_size, scgi.max_temp_file_size)
-        } else {
-            (scgi.buffer_size, 0)
-        };
-        let mut overflow = Overflow::new(
-            self.shared.memory,
-            in_memory,
-            in_file,
-            scgi.temp_file_write_size,
-            &client.temp,
-        );
-        // A Unix socket is reset exactly when its owner closes it with bytes unread; elsewhere a reset says less.
-        let unix = matches!(server.address(), Address::Unix(_));
-        let body = !self.exchange.request.is_bodyless() && self.exchange.body.len() > 0;
-        let reset_is_end = heard.sent.cut || (unix && shape.length == Length::UntilClose && body);
-        let then = if shape.keep_alive {
-            Then::Keep
-        } else {
-            Then::Close
-        };
-        let template = scgi.limit_rate.as_ref();
-        let rate = match template {
-            None => 0,
-            Some(_) => self.with_facts(0, |facts| {
-                quantity(template, "--limit-rate", facts, units::rate)
-            }),
-        };
-        // The server is free again before the client can have its next request here.
-        let released = Cell::new(false);
-        let this = &*self;
-        let (begin, sent, status, counted) = (
-            heard.begin,
-            heard.sent_bytes,
-            heard.head.status(),
-            heard.counted,
-        );
-        let release = |delivered: &Delivered| {
-            if !released.replace(true) {
-                let now = Instant::now();
-                if !counted {
-                    server.succeeded(now);
-                }
-                server.account(status, sent, delivered.received, now - begin);
-                server.release();
-            }
-        };
-        let ending = |delivered: &Delivered| {
-            release(delivered);
-            Ending {
-                then,
-                status: this.status,
-                after: this.after(|tries| {
-                    if let Some(attempt) = tries.last_mut() {
-                        attempt.response_time = Some(begin.elapsed());
-                        attempt.response_length = delivered.body;
-                        attempt.bytes_received = delivered.received;
-                    }
-                }),
-            }
-        };
-        let sink = std::sync::Arc::clone(&self.exchange.sink);
-        let mut job = Delivery {
-            sink: &sink,
-            plan: &shape,
-            overflow: &mut overflow,
-            head: &mut desk.head,
-            rate,
-            unit: scgi.buffer_size,
-            protected: self.protected,
-            ending: &ending,
-            reset_is_end,
-            severed: &|| heard.line.is_severed(),
-            store,
-        };
-        let (delivered, result) = deliver(&mut job, &heard.line.connection, &mut heard.incoming);
-        desk.large = heard.incoming.is_large();
-        self.exchange.finished = delivered.finished;
-        let spilled = overflow.spilled();
-        self.after_delivery(&delivered, &shape, server.address(), (begin, spilled));
-        let Err(fault) = result else {
-            // A client that has left is told of no end.
-            release(&delivered);
-            return Ok(then);
-        };
-        let fault = if released.get() {
-            self.settle_fault(fault)
-        } else {
-            let fault = self.fault_of(fault, &heard.line);
-            match fault {
-                _ if counted => {}
-                // Its head was good, and so was the body as far as anybody wanted it.
-                Fault::Client(_) => server.succeeded(Instant::now()),
-                _ if fault.is_server_fault() => {
-                    server.failed(&told(&fault, &server), Instant::now());
-                }
-                _ => {}
-            }
-            server.account(status, sent, delivered.received, begin.elapsed());
-            fault
-        };
-        // N6: nobody else is asked once there is a head.
-        let next = if self.begun {
-            "; the client's response ends there"
-        } else {
-            ""
-        };
-        self.blame(&fault, Some(server.address()), next);
-        Err(fault)
-    }
-
-    fn after_delivery(
-        &mut self,
-        delivered: &Delivered,
-        shape: &head::Plan,
-        address: &Address,
-        (begin, spilled): (Instant, u64),
-    ) {
-        self.begun |= delivered.begun;
-        if spilled > 0 {
-            self.shared.stats.spilled(spilled);
-        }
-        if let Some(attempt) = self.tries.last_mut() {
-            attempt.response_length = delivered.body;
-            attempt.bytes_received = delivered.received;
-            attempt.response_time = Some(begin.elapsed());
-        }
-        if delivered.extra > 0 && !shape.bodyless {
-            log::warn!(
-                "{}: {} bytes beyond the announced end of the response were cut off",
-                self.prefix(Some(address)),
-                delivered.extra
-            );
-        }
-        if let Some(why) = delivered.unkept {
-            log::debug!("{}: not stored: {why}", self.prefix(Some(address)));
-        }
-        if let Some((what, error)) = &delivered.store_error {
-            log::error!("{}: {what}: {error}", self.prefix(Some(address)));
-        }
-    }
-
-    /// Begins to store a response, if it is one to be stored: of a GET, with status 200, buffered (S2, Z58).
-    fn begin_store(&self, head: &Head, shape: &head::Plan, scgi: &Scgi) -> Option<Storing> {
-        let settings = scgi.store.as_ref()?;
-        let request = &self.exchange.request;
-        if head.status() != 200 || request.method() != "GET" || !shape.buffering {
-            return None;
-        }
-        // A file has no Content-Encoding: nobody could read it.
-        let coded = head.field("content-encoding");
-        if coded.is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
-            log::info!("{}: --store: not kept, it is encoded", self.prefix(None));
-            return None;
-        }
-        let location = self.exchange.course.location?;
-        let root = location.content.root.as_ref();
-        let place: Option<Place> = self.with_facts(200, |facts| match &settings.place {
-            content::Store::On => files::place(root?, &location.matching, request.path(), facts),
-            content::Store::At(template) => Place::rendered(template, root, facts),
-        });
-        let place = place?;
-        match Store::begin(&place, settings.mode) {
-            Ok(store) => Some(Storing {
-                store,
-                modified: head.field("last-modified").map(<[u8]>::to_vec),
-            }),
-            Err(error) => {
-                log::error!("{}: --store: {error}", self.prefix(None));
-                None
-            }
-        }
     }
 }

@@ -123,8 +123,6 @@ struct Flow<'a, 'b, 'o> {
     source: Source,
     done: Delivered,
     start: Option<Instant>,
-    /// A reset was taken for the end.
-    was_reset: bool,
     /// Bytes of the body before those that are there.
     passed: u64,
 }
@@ -145,7 +143,6 @@ pub fn deliver(
         source,
         done: Delivered::default(),
         start: None,
-        was_reset: false,
         passed: 0,
     };
     let result = flow.run(from, incoming);
@@ -158,6 +155,7 @@ pub fn deliver(
 
 impl Flow<'_, '_, '_> {
     fn run(&mut self, from: &Connection, incoming: &mut Incoming) -> Result<(), Fault> {
+        self.done.received = incoming.received;
         if self.job.plan.bodyless && self.job.store.is_none() {
             return self.push(&[], true);
         }
@@ -205,8 +203,9 @@ impl Flow<'_, '_, '_> {
         let Some(keeping) = self.job.store.take() else {
             return;
         };
-        // Neither a body that was longer than announced nor one that a reset has ended is known to be whole.
-        if result.is_err() || self.done.extra > 0 || self.was_reset {
+        // Neither a body that was longer than announced nor one that only a reset has ended is known to be whole.
+        let by_reset = incoming.reset && matches!(self.source, Source::UntilClose);
+        if result.is_err() || self.done.extra > 0 || by_reset {
             let why = "it may not be whole: it was longer than announced, or ended by a reset";
             self.done.unkept = result.is_ok().then_some(why);
             keeping.fail(result.is_err());
@@ -254,8 +253,7 @@ impl Flow<'_, '_, '_> {
         match fault {
             Fault::Io(_, error) if error.kind() == std::io::ErrorKind::ConnectionReset => {
                 if self.job.reset_is_end {
-                    incoming.ended = true;
-                    self.was_reset = true;
+                    incoming.end_by_reset();
                     Ok(())
                 } else {
                     Err(self.cut_short())
@@ -276,6 +274,8 @@ impl Flow<'_, '_, '_> {
 
     /// Takes the application's framing off `incoming.bytes()`, in place. True: the body is complete.
     fn decode(&mut self, incoming: &mut Incoming) -> Result<bool, Fault> {
+        // Here, as all that is read comes by: the last push tells it, and a bad chunk has been received as well.
+        self.done.received = incoming.received;
         let length = incoming.to - incoming.from;
         match &mut self.source {
             Source::Known { left } => {
@@ -306,7 +306,6 @@ impl Flow<'_, '_, '_> {
 
     /// Frames and pushes what there is; `end` adds what ends the body.
     fn emit(&mut self, incoming: &mut Incoming, end: bool) -> Result<(), Fault> {
-        self.done.received = incoming.received;
         if self.job.plan.bodyless {
             // The body is the cache's alone.
             return self.push(&[], end);

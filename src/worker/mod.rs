@@ -3,7 +3,7 @@
 //! [`pool`] has the threads and the queue. [`exchange`] is what the front hands over; its `script` asks applications and
 //! follows where their responses and failures lead. One pass through an application is in `tries`: which servers of the group
 //! are asked, and, by [`retry`], what follows from a fault. `attempt` goes to one server: it connects, sends ([`send`]) and reads the
-//! head ([`receive`]). `conclude` decides what becomes of the response, and mostly delivers its body ([`deliver`]). [`report`] has what is logged. A worker writes to the client through the exchange's
+//! head ([`receive`]). `conclude` decides what becomes of the response; mostly it is passed on (`pass_on`), which delivers its body ([`deliver`]). [`report`] has what is logged. A worker writes to the client through the exchange's
 //! [`crate::sink::Sink`] and never touches the poll.
 #![forbid(unsafe_code)]
 
@@ -12,6 +12,7 @@ pub mod caching;
 mod conclude;
 pub mod deliver;
 pub mod exchange;
+mod pass_on;
 pub mod pool;
 mod purging;
 pub mod receive;

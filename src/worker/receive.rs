@@ -1,12 +1,13 @@
 //! Reading an application's response head.
 
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::FileExt;
 
 use super::send::Space;
 use crate::buffer::memory::{Block, Memory};
 use crate::buffer::spill;
-use crate::config::Scgi;
+use crate::config::{Scgi, TempPath};
 use crate::error::{Fault, Phase};
 use crate::http::chunked;
 use crate::scgi::response::{self, Head, Parsed};
@@ -31,6 +32,8 @@ pub struct Incoming {
     pub to: usize,
     /// The application has closed its side.
     pub ended: bool,
+    /// A reset has been seen: what has no length of its own may lack its end.
+    pub reset: bool,
     /// What has been received in all, in bytes.
     pub received: u64,
     scanned: usize,
@@ -39,6 +42,8 @@ pub struct Incoming {
     memory: &'static Memory,
     /// What an application said beyond the block while it was still being sent to.
     backlog: Option<Backlog>,
+    /// There can not be one: no temp file is to be had.
+    unspilled: bool,
 }
 
 /// Early bytes of a response that wait in a temp file, between those in the block and those in the socket.
@@ -47,8 +52,65 @@ struct Backlog {
     file: File,
     from: u64,
     to: u64,
+    /// What the disk would not take of them. They are the last: nothing is taken in behind them.
+    kept: Option<Kept>,
     /// The application has closed its side behind them.
     ended: bool,
+}
+
+/// Bytes in memory: `block[from..to]`.
+#[derive(Debug)]
+struct Kept {
+    block: Block,
+    from: usize,
+    to: usize,
+}
+
+impl Backlog {
+    /// Takes the next bytes out; 0: there are no more.
+    fn read(&mut self, place: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.to - self.from).unwrap_or(usize::MAX);
+        let count = left.min(place.len());
+        if count > 0 {
+            self.file.read_exact_at(&mut place[..count], self.from)?;
+            self.from += count as u64;
+            return Ok(count);
+        }
+        let Some(Kept { block, from, to }) = &mut self.kept else {
+            return Ok(0);
+        };
+        let bytes = block.get(*from..*to).unwrap_or_default();
+        let count = bytes.len().min(place.len());
+        place[..count].copy_from_slice(&bytes[..count]);
+        *from += count;
+        Ok(count)
+    }
+
+    /// Adds the first `count` bytes of a block.
+    fn add(&mut self, block: Block, count: usize) -> io::Result<()> {
+        let bytes = block.get(..count).unwrap_or_default();
+        let written = self.file.write_all_at(bytes, self.to);
+        match &written {
+            Ok(()) => self.to += count as u64,
+            Err(_) => {
+                self.kept = Some(Kept {
+                    block,
+                    from: 0,
+                    to: count,
+                });
+            }
+        }
+        written
+    }
+}
+
+/// A disk that is full or not there costs no response: what has come is heard, and the rest when the request is out, or
+/// as much of it as the application takes.
+fn unspilled(temp: &TempPath, error: &io::Error) {
+    log::error!(
+        "can not spill an early response below {}: {error}; no more of it is taken in while the request is sent",
+        temp.dir.display()
+    );
 }
 
 /// What a read without waiting came to.
@@ -81,9 +143,11 @@ impl Incoming {
             from: HEADROOM,
             to: HEADROOM,
             ended: false,
+            reset: false,
             received: 0,
             scanned: 0,
             backlog: None,
+            unspilled: false,
             full,
             memory,
         })
@@ -183,14 +247,8 @@ impl Incoming {
         let Some(backlog) = &mut self.backlog else {
             return Ok(None);
         };
-        let left = usize::try_from(backlog.to - backlog.from).unwrap_or(usize::MAX);
-        let count = left.min(end - self.to);
-        let place = &mut self.block[self.to..self.to + count];
-        backlog
-            .file
-            .read_exact_at(place, backlog.from)
-            .map_err(Fault::Spool)?;
-        backlog.from += count as u64;
+        let place = &mut self.block[self.to..end];
+        let count = backlog.read(place).map_err(Fault::Spool)?;
         if count > 0 {
             return Ok(Some(count));
         }
@@ -204,7 +262,7 @@ impl Incoming {
     /// file, so that an application which answers as it reads loses nothing. [`Incoming::may_listen`] bounds the file.
     ///
     /// # Errors
-    /// As [`Connection::read_now`]; [`Fault::Spool`].
+    /// As [`Connection::read_now`]; [`Fault::Memory`].
     pub fn listen(&mut self, from: &Connection, space: Space<'_>) -> Result<Got, Fault> {
         if self.backlog.is_none() && self.room() == 0 && !self.is_large() {
             self.grow()?;
@@ -213,33 +271,61 @@ impl Incoming {
             return self.read_now(from, usize::MAX, Phase::Head);
         }
         let mut buffer = space.memory.block(READ_MAX).map_err(|_| Fault::Memory)?;
-        let count = from.read_now(&mut buffer, Phase::Head)?;
-        if self.backlog.is_none() {
-            let file = spill::open(&space.temp.dir, &space.temp.levels).map_err(Fault::Spool)?;
-            self.backlog = Some(Backlog {
-                file,
-                from: 0,
-                to: 0,
-                ended: false,
-            });
-        }
-        let (Some(count), Some(backlog)) = (count, &mut self.backlog) else {
+        // The file comes first: what has been read must go somewhere.
+        let Some(backlog) = self.backlog_or_new(space.temp) else {
             return Ok(Got::Nothing);
         };
-        backlog.ended |= count == 0;
-        let bytes = buffer.get(..count).unwrap_or_default();
-        let written = backlog.file.write_all_at(bytes, backlog.to);
-        written.map_err(Fault::Spool)?;
-        backlog.to += count as u64;
+        let Some(count) = from.read_now(&mut buffer, Phase::Head)? else {
+            return Ok(Got::Nothing);
+        };
+        if count == 0 {
+            backlog.ended = true;
+            return Ok(Got::End);
+        }
+        if let Err(error) = backlog.add(buffer, count) {
+            unspilled(space.temp, &error);
+        }
         self.received += count as u64;
-        Ok(if count == 0 { Got::End } else { Got::Some })
+        Ok(Got::Some)
+    }
+
+    fn backlog_or_new(&mut self, temp: &TempPath) -> Option<&mut Backlog> {
+        if self.backlog.is_none() {
+            match spill::open(&temp.dir, &temp.levels) {
+                Ok(file) => {
+                    self.backlog = Some(Backlog {
+                        file,
+                        from: 0,
+                        to: 0,
+                        kept: None,
+                        ended: false,
+                    });
+                }
+                Err(error) => {
+                    unspilled(temp, &error);
+                    self.unspilled = true;
+                }
+            }
+        }
+        self.backlog.as_mut()
     }
 
     /// Whether more may be taken in early: there is room in the block, or in a temp file of at most `max` bytes.
     pub fn may_listen(&self, max: u64) -> bool {
         match &self.backlog {
-            Some(backlog) => backlog.to < max && !backlog.ended,
-            None => !self.ended && (self.room() > 0 || !self.is_large() || max > 0),
+            Some(backlog) => backlog.to < max && backlog.kept.is_none() && !backlog.ended,
+            None if self.ended => false,
+            None => self.room() > 0 || !self.is_large() || (max > 0 && !self.unspilled),
+        }
+    }
+
+    /// The connection was reset. What had come before that and waits in the backlog is there to be read still: the end is
+    /// behind it.
+    pub fn end_by_reset(&mut self) {
+        self.reset = true;
+        match &mut self.backlog {
+            Some(backlog) => backlog.ended = true,
+            None => self.ended = true,
         }
     }
 
@@ -251,11 +337,27 @@ impl Incoming {
 
     /// Whether the application has already refused the request: a complete head with a status of 400 or more.
     pub fn is_refusal(&self) -> bool {
-        match response::parse(self.bytes(), &mut 0) {
-            Ok(Parsed::Done(head, _)) => head.status() >= 400,
-            Ok(Parsed::More | Parsed::Interim(_)) => false,
-            Err(_) => true,
+        self.early_status().is_some_and(|status| status >= 400)
+    }
+
+    /// Whether the application has already answered: a complete head is there.
+    pub fn is_answered(&self) -> bool {
+        self.early_status().is_some()
+    }
+
+    /// The status of the head, if that is there as a whole, behind any interim responses. What [`Incoming::head`] will not
+    /// take is as good as a refusal: 502.
+    fn early_status(&self) -> Option<u16> {
+        let mut bytes = self.bytes();
+        for _ in 0..=INTERIM_MAX {
+            match response::parse(bytes, &mut 0) {
+                Ok(Parsed::Done(head, _)) => return Some(head.status()),
+                Ok(Parsed::More) => return None,
+                Ok(Parsed::Interim(length)) => bytes = bytes.get(length..).unwrap_or_default(),
+                Err(_) => break,
+            }
         }
+        Some(502)
     }
 
     /// Reads until the head is complete; what follows it stays. `block_sent` is what the parameters took, for the fault.

@@ -9,7 +9,7 @@ use super::exchange::Exchange;
 use crate::cache::CacheStatus;
 use crate::config::address::Address;
 use crate::config::{Location, Match, Server};
-use crate::error::{Described, Fault, Gone};
+use crate::error::{Described, Fault};
 use crate::http::request::Request;
 use crate::ops::vars::{ConnInfo, Facts, Try, request_id};
 use crate::scgi::response::Head;
@@ -43,7 +43,6 @@ pub fn fault(prefix: &str, fault: &Fault, address: Option<&Address>, next: &str)
     let unix = matches!(address, Some(Address::Unix(_)));
     let said = Described { fault, unix };
     match fault {
-        Fault::Client(Gone::Hangup | Gone::Stopping) => log::info!("{prefix}: {said}"),
         Fault::Client(_) | Fault::ClientBody(_) => log::info!("{prefix}: {said}"),
         Fault::ParamsTooLarge { .. } | Fault::ParamNul { .. } => log::warn!("{prefix}: {said}"),
         _ => log::error!("{prefix}: {said}{}{next}", rights(fault, address)),

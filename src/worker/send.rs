@@ -2,7 +2,8 @@
 //!
 //! An application may answer before it has read everything, and close. Its answer counts: a send error only ends the
 //! sending. While a send must wait, what the application says is read into the response's buffer, so that neither side
-//! waits for the other; a refusal (status 400 and above) ends the sending too.
+//! waits for the other; a refusal (status 400 and above) ends the sending too, and any answer does where `--send-timeout`
+//! would.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -33,6 +34,8 @@ pub enum Body {
     Stream {
         prefix: Chain,
         rest: u64,
+        /// All bytes, however many of them have been sent on.
+        total: u64,
     },
 }
 
@@ -42,7 +45,7 @@ impl Body {
         match self {
             Body::None => 0,
             Body::Held(chain) => chain.len(),
-            Body::Stream { prefix, rest } => prefix.len() + rest,
+            Body::Stream { total, .. } => *total,
         }
     }
 }
@@ -78,7 +81,8 @@ struct Sending<'a> {
 /// bytes that were sent are counted in the other of the pair.
 ///
 /// # Errors
-/// [`Fault::Timeout`] in phase Send, [`Fault::Spool`] when the body's temp file can not be read.
+/// [`Fault::Timeout`] in phase Send, [`Fault::Io`] in phase Send where the connection failed without being closed, [`Fault::Spool`]
+/// when the body's temp file can not be read, [`Fault::Memory`].
 pub fn held(
     to: &Connection,
     settings: &Scgi,
@@ -266,6 +270,8 @@ impl<'a> Sending<'a> {
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::NotConnected => {
+                // Shown to this call, it is not shown to the next read again.
+                self.incoming.reset |= error.kind() == io::ErrorKind::ConnectionReset;
                 self.sent.cut = true;
                 self.sent.error = Some(error);
                 Ok(false)
@@ -274,13 +280,19 @@ impl<'a> Sending<'a> {
         }
     }
 
-    /// Waits until the application takes more. `--send-timeout` is between two writes, so reading does not extend it.
+    /// Waits until the application takes more. `--send-timeout` is between two writes, so reading does not extend it. An answer
+    /// that is there by then counts.
     fn wait_for_room(&mut self) -> Result<bool, Fault> {
         let start = std::time::Instant::now();
         loop {
             let left = self.settings.send_timeout.saturating_sub(start.elapsed());
             if left.is_zero() {
-                return Err(Fault::Timeout(Phase::Send));
+                if !self.incoming.is_answered() {
+                    return Err(Fault::Timeout(Phase::Send));
+                }
+                // It has done its work without the rest of the body: nobody else is to do it again (N6).
+                self.sent.cut = true;
+                return Ok(false);
             }
             let listen = self.incoming.may_listen(self.settings.max_temp_file_size);
             if !listen {
@@ -326,7 +338,7 @@ impl<'a> Sending<'a> {
         let got = match self.incoming.listen(self.to, self.space) {
             Ok(got) => got,
             Err(Fault::Io(_, error)) => {
-                self.incoming.ended = true;
+                self.incoming.end_by_reset();
                 self.sent.error = Some(error);
                 Got::End
             }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use super::Desk;
+use super::attempt::Heard;
 use super::retry::{Condition, Situation, Verdict, judge, status_counts};
 use super::script::{Passed, Script};
 use crate::config::address::{Address, BindAddress, bind_address};
@@ -83,29 +84,10 @@ impl Script<'_> {
                     continue;
                 }
             };
-            let status = heard.head.status();
-            if scgi.next_upstream.lists(status) {
-                let condition = Condition::Status(status);
-                let verdict = self.judge(condition, &plan, &tour, true);
-                let other = match verdict {
-                    Verdict::Next => tour.run.next(tour.from, Instant::now()),
-                    Verdict::Stop(_) => None,
-                };
-                if status_counts(status) {
-                    server.failed(&format!("status {status}"), Instant::now());
-                    heard.counted = true;
-                } else if other.is_some() {
-                    // It is alive, whatever it says of this request (N25).
-                    server.succeeded(Instant::now());
-                }
-                self.say_status(status, &server, (other.as_ref(), verdict), tour.single);
-                if other.is_some() {
-                    heard.account(&server);
-                    next = other;
-                    continue;
-                }
+            next = self.after_status(&mut heard, &plan, &server, &mut tour);
+            if next.is_none() {
+                return self.conclude(heard, &plan, server, desk);
             }
-            return self.conclude(heard, &plan, server, desk);
         }
         let fault = if tour.run.fits_any(tour.from) {
             Fault::NoServer
@@ -145,6 +127,38 @@ impl Script<'_> {
                 Err(fault)
             }
         }
+    }
+
+    /// The next server after a response with a status that is listed, if there is one and it may be tried. `None`: the response
+    /// stands, as does any other.
+    fn after_status(
+        &mut self,
+        heard: &mut Heard,
+        plan: &Plan,
+        server: &Picked,
+        tour: &mut Tour,
+    ) -> Option<Picked> {
+        let status = heard.head.status();
+        if !plan.scgi.next_upstream.lists(status) {
+            return None;
+        }
+        let verdict = self.judge(Condition::Status(status), plan, tour, true);
+        let other = match verdict {
+            Verdict::Next => tour.run.next(tour.from, Instant::now()),
+            Verdict::Stop(_) => None,
+        };
+        if status_counts(status) {
+            server.failed(&format!("status {status}"), Instant::now());
+            heard.counted = true;
+        } else if other.is_some() {
+            // It is alive, whatever it says of this request (N25).
+            server.succeeded(Instant::now());
+        }
+        self.say_status(status, server, (other.as_ref(), verdict), tour.single);
+        if other.is_some() {
+            heard.account(server);
+        }
+        other
     }
 
     fn judge(&self, condition: Condition, plan: &Plan, tour: &Tour, begun: bool) -> Verdict {

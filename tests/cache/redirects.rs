@@ -138,3 +138,25 @@ fn a_redirect_does_not_answer_for_where_it_came_from() {
     assert_eq!((got.status, got.body.as_str()), (403, "not for you"));
     assert_eq!(origin.asked("/a"), 2);
 }
+
+/// RFC 9211: what a cache had to do with a response that came to nothing is not said of another, which has no cache.
+#[test]
+fn the_cache_status_field_is_about_the_response_that_is_sent() {
+    let origin = Origin::new();
+    let addr = origin.addr();
+    let broken =
+        "Status: 200\r\nCache-Control: max-age=100\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n";
+    origin.sends("/a", broken);
+    let instead = ["--error-page", "502 =200 /plain", "--location", "/plain"];
+    let flags = [
+        &["--cache-status", "gate"][..],
+        &instead,
+        &["--cache", "off", "--pass", &addr],
+    ]
+    .concat();
+    let cached = Cached::start(&origin, &flags);
+    let got = cached.get("/a");
+    assert_eq!((got.status, got.body.as_str()), (200, "/plain 1"));
+    assert_eq!(got.field("cache-status"), None);
+    assert!(cached.get("/b").field("cache-status").is_some());
+}

@@ -192,6 +192,28 @@ impl Stream {
     }
 }
 
+impl Stream {
+    /// Whether the other side has closed its end, whatever of it is still to be read.
+    pub fn is_left(&self) -> bool {
+        let mut fd = libc::pollfd {
+            fd: self.as_raw_fd(),
+            events: libc::POLLRDHUP,
+            revents: 0,
+        };
+        // SAFETY: the pointer and the count describe one live structure.
+        unsafe { libc::poll(&raw mut fd, 1, 0) == 1 }
+    }
+
+    /// Whether the other side has read all that we have sent (Unix), or its system has taken it (TCP).
+    pub fn is_taken(&self) -> bool {
+        let mut waiting: libc::c_int = 0;
+        // SAFETY: the pointer is to a live integer, which is what TIOCOUTQ fills in.
+        let rc = unsafe { libc::ioctl(self.as_raw_fd(), libc::TIOCOUTQ, &raw mut waiting) };
+        assert_eq!(rc, 0, "TIOCOUTQ: {}", io::Error::last_os_error());
+        waiting == 0
+    }
+}
+
 impl AsRawFd for Stream {
     fn as_raw_fd(&self) -> RawFd {
         match self {

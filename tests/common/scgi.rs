@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
-use super::{LIMIT, Stream};
+use super::{LIMIT, Stream, until};
 
 /// A connection that the gateway made.
 pub struct Scgi {
@@ -289,6 +289,11 @@ impl Scgi {
     /// Ends our sending side only.
     pub fn half_close(&self) {
         let _ = self.stream.shutdown(Shutdown::Write);
+    }
+
+    /// Reads nothing more, and waits until the gateway has closed its end.
+    pub fn stalls(&self) {
+        until("the gateway to close its end", || self.stream.is_left());
     }
 
     /// Waits until the gateway has closed its end, and says how long that took. Bytes that come before are dropped.

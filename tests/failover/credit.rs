@@ -3,11 +3,11 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::common::gate::Starter;
 use crate::common::status::{self, STATUS};
-use crate::common::{App, Gate, Latch, Scgi, Temp, cannot_here, process};
+use crate::common::{App, Gate, Latch, Scgi, Temp, cannot_here, process, until};
 use crate::{group, group_of};
 
 /// Closes without a byte, until it is told to do as `alive` has it.
@@ -101,6 +101,46 @@ fn a_response_that_the_client_has_left_speaks_for_its_server() {
             "{length}"
         );
     }
+}
+
+/// So does one to a refresh beside a request, although it is not stored and nobody wants it.
+#[test]
+fn a_refresh_that_is_not_stored_speaks_for_its_server() {
+    let (dir, step) = (Temp::new(), Arc::new(AtomicUsize::new(0)));
+    let now = Arc::clone(&step);
+    let app = App::script(move |scgi| {
+        scgi.all();
+        match now.load(Ordering::SeqCst) {
+            0 => scgi.send("X-Accel-Expires: @1\r\nContent-Length: 3\r\n\r\nold"),
+            1 => {}
+            _ => scgi.send("Cache-Control: no-store\r\nContent-Length: 3\r\n\r\nnew"),
+        }
+    });
+    // So that there is another, and it is never asked.
+    let other = App::echo();
+    let zone = format!("{} keys_zone=z:1m", dir.file("cache"));
+    let args = [
+        &["--cache-path", &zone, "--location", "/", "--pass", "g"][..],
+        &["--cache", "z", "--cache-use-stale", "updating"],
+        &["--cache-background-update", "on"],
+        &["--location", "/plain", "--pass", "g"],
+        &STATUS,
+    ]
+    .concat();
+    let servers = group(&[(app.addr(), "fail_timeout=1h"), (other.addr(), "down")]);
+    let gate = Gate::start(
+        servers
+            .into_iter()
+            .chain(args.into_iter().map(str::to_owned)),
+    );
+    let state = || status::server(&gate, "g", &app.addr()).state;
+    assert_eq!(gate.get("/").is(200).text(), "old");
+    step.store(1, Ordering::SeqCst);
+    gate.get("/plain").is(502);
+    assert_eq!(state(), "failed");
+    step.store(2, Ordering::SeqCst);
+    assert_eq!(gate.get("/").is(200).text(), "old");
+    until("the refresh to speak for the server", || state() == "up");
 }
 
 /// What goes wrong before `--connection-drop` has ended anything is a failure like any other.

@@ -1,5 +1,6 @@
 //! What is told of each try: the lists in the access log, and the lines in the error log.
 
+use crate::common::status::{STATUS, json, wait_idle};
 use crate::common::{App, Gate, Temp};
 use crate::{access_log, gate, good, group, group_of, refusing, seen, silent, stale};
 
@@ -183,4 +184,57 @@ fn a_group_without_a_server_is_502_and_logged() {
     );
     assert_eq!(access_log(gate, &log), ["502 g 502", "502 g 502"]);
     assert_eq!(app.accepted(), 0);
+}
+
+/// V18: what has been received is told whatever of it goes on to the client, in the log and on the status page alike.
+#[test]
+fn the_bytes_of_a_head_alone_and_of_a_bad_body_have_been_received() {
+    const ANSWERS: [(&str, &str, &str); 6] = [
+        ("GET", "/0", "Status: 200\r\nContent-Length: 4\r\n\r\nbody"),
+        ("HEAD", "/1", "Status: 200\r\nContent-Length: 4\r\n\r\n"),
+        ("GET", "/2", "Status: 204\r\nX: 1\r\n\r\n"),
+        ("GET", "/3", "Status: 205\r\n\r\n"),
+        ("GET", "/4", "Status: 304\r\nX: 12\r\n\r\n"),
+        (
+            "GET",
+            "/5",
+            "Status: 200\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        ),
+    ];
+    let (dir, app) = (
+        Temp::new(),
+        App::script(|scgi| {
+            let (request, _) = scgi.all();
+            let (.., answer) = ANSWERS[request.uri()[1..].parse::<usize>().expect("a number")];
+            scgi.send(answer);
+        }),
+    );
+    let log = dir.file("access.log");
+    let format = "t $request_uri $upstream_bytes_received";
+    let to = format!("{log} t");
+    let args = ["--log-format", format, "--access-log", &to];
+    let args = [&args[..], &STATUS, &["--location", "/", "--pass", "g"]].concat();
+    let servers = group_of(&[&app]).into_iter();
+    let gate = Gate::start(servers.chain(args.into_iter().map(str::to_owned)));
+    for (method, target, _) in ANSWERS {
+        let mut client = gate.client();
+        client.send(format!("{method} {target} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        // Of the last there is no whole response.
+        let _ = client.try_response(method);
+    }
+    wait_idle(&gate);
+    let groups = json(&gate);
+    let server = &groups.get("groups").list()[0].get("servers").list()[0];
+    let received = server.get("bytes").get("received").count();
+    let lengths = ANSWERS.map(|(.., answer)| answer.len() as u64);
+    assert_eq!(received, lengths.iter().sum());
+    let expected: Vec<_> = ANSWERS
+        .iter()
+        .zip(lengths)
+        .map(|((_, target, _), length)| format!("{target} {length}"))
+        .collect();
+    let mut lines = access_log(gate, &log);
+    lines.retain(|line| !line.starts_with("/status"));
+    lines.sort();
+    assert_eq!(lines, expected);
 }

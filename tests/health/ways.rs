@@ -116,12 +116,13 @@ fn nobody_listens_and_then_somebody_does() {
 
 #[test]
 fn two_and_three_hundred_pass() {
-    let answers: [&'static str; 8] = [
+    let answers: [&'static str; 9] = [
         "Status: 200\r\n\r\n",
         "Status: 204\r\n\r\n",
         "Status: 302\r\nLocation: http://a/\r\n\r\n",
         // To its end, whoever announces it and how.
         "Content-Type: text/plain\n\nuntil the close",
+        "Status: 205\r\nContent-Length: 10\r\n\r\n",
         "Status: 304\r\nContent-Length: 10\r\n\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
         "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na",

@@ -4,6 +4,7 @@
 mod common;
 
 mod connect;
+mod early;
 mod faults;
 mod heads;
 mod leaving;

@@ -131,6 +131,22 @@ fn a_probe_that_takes_longer_than_fail_timeout_does_not_keep_others_out() {
 }
 
 #[test]
+fn a_probe_that_was_given_up_forgives_no_failure_that_came_after_it() {
+    let (upstreams, t) = (pair(1, 10), Instant::now());
+    upstreams.fail(A, t);
+    let mut run = upstreams.g().begin(b"", None);
+    let mut tries = std::iter::from_fn(|| run.next(None, t + secs(10)));
+    let first = tries.find(|picked| short(picked) == "a").unwrap();
+    // Its place is another's by now, which has found the server failed still.
+    upstreams.fail(A, t + secs(20));
+    first.succeeded(t + secs(21));
+    assert_eq!(upstreams.state(A, t + secs(21)), State::Failed);
+    // A probe of its own time passes.
+    upstreams.succeed(A, t + secs(30));
+    assert_eq!(upstreams.state(A, t + secs(30)), State::Up);
+}
+
+#[test]
 fn of_many_threads_exactly_one_probes() {
     let (upstreams, t) = (pair(1, 10), Instant::now());
     for round in 1..=20 {

@@ -195,7 +195,12 @@ fn the_log_hears_of_a_disabled_address_once_and_of_its_return() {
     let Admission::Probe(probe) = health.admit(rule, t + secs(20)) else {
         panic!("it is due again");
     };
-    assert!(health.succeed(Began { probe, ..began }, t + secs(20)));
+    let began = Began {
+        mark: health.mark(),
+        probe,
+        trial: true,
+    };
+    assert!(health.succeed(began, t + secs(20)));
     assert_eq!(health.standing(rule, t + secs(20)), Standing::Well);
 }
 
