@@ -8,7 +8,7 @@ mod filling;
 mod keeping;
 mod purging;
 
-pub use filling::{Leased, Ticket, Verdict, Waiter};
+pub use filling::{Leased, Standing, Ticket, Verdict, Waiter};
 pub use keeping::Unsaved;
 
 use std::collections::{HashMap, VecDeque};
