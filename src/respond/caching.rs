@@ -20,6 +20,9 @@ use crate::http::request::Request;
 use crate::scgi::decimal;
 use crate::template::{Part, Template, Values, Var};
 
+/// What stands in a key between what `--cache-key` says and what we add. No variable can have it.
+pub const NUL: u8 = 0;
+
 /// What a request is asked about at the cache.
 #[derive(Debug)]
 pub struct Subject {
@@ -85,6 +88,7 @@ impl Around<'_> {
         let mut key = Vec::new();
         cache.key.render(&facts, &mut key);
         if course.has_moved() {
+            zone.is_led_to();
             own_place(request, course, tells_place(&cache.key), &mut key);
         }
         Ok(Some(Subject {
@@ -164,7 +168,7 @@ fn tells_place(key: &Template) -> bool {
 /// locations that it belongs to. A path can have a line end (`%0A`), but never a NUL, and no variable can.
 fn own_place(request: &Request, course: &Course, tells: bool, key: &mut Vec<u8>) {
     if !tells {
-        key.push(0);
+        key.push(NUL);
         key.extend_from_slice(request.path());
         if let Some(query) = request.query() {
             key.push(b'?');
@@ -172,7 +176,7 @@ fn own_place(request: &Request, course: &Course, tells: bool, key: &mut Vec<u8>)
         }
     }
     if let Some(Match::Named(name)) = course.location.map(|location| &location.matching) {
-        key.push(0);
+        key.push(NUL);
         key.extend_from_slice(name.as_bytes());
     }
 }
@@ -180,7 +184,7 @@ fn own_place(request: &Request, course: &Course, tells: bool, key: &mut Vec<u8>)
 /// Methods other than GET and HEAD have entries of their own. Nothing that a client chooses can stand for the NUL: see [`own_place`].
 pub fn own_entries(method: &str, key: &mut Vec<u8>) {
     if !matches!(method, "GET" | "HEAD") {
-        key.push(0);
+        key.push(NUL);
         key.extend_from_slice(method.as_bytes());
     }
 }

@@ -13,6 +13,7 @@ pub use keeping::Unsaved;
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -37,6 +38,8 @@ pub struct Zone {
     work: Condvar,
     files: [Mutex<()>; FILE_LOCKS],
     wake: OnceLock<Wake>,
+    /// Redirects inside the gateway lead to what is stored here.
+    led_to: AtomicBool,
 }
 
 /// Wakes a request that waits in the front.
@@ -122,6 +125,7 @@ impl Zone {
             work: Condvar::new(),
             files: Default::default(),
             wake: OnceLock::new(),
+            led_to: AtomicBool::new(false),
         }
     }
 

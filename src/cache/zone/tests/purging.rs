@@ -216,3 +216,22 @@ fn a_purge_by_wildcard_forgets_errors() {
     purge(zone, "http://a/");
     assert!((0..300).all(|n| visit(zone, n).error.is_none()));
 }
+
+#[test]
+fn many_rules_about_one_key_each_leave_the_others_alone() {
+    let zone = zone();
+    let before = zone.stamp(SystemTime::now());
+    purge(zone, "http://a/b");
+    for n in 0..1000 {
+        zone.purge_led_to(format!("http://a/{n}").as_bytes(), SystemTime::now());
+        assert!(zone.rules().len() <= 256);
+    }
+    let is_purged = |key: &[u8]| zone.is_purged(key, before);
+    for n in 0..1000 {
+        assert!(is_purged(format!("http://a/{n}\0/c").as_bytes()));
+        assert!(!is_purged(format!("http://a/{n}").as_bytes()));
+    }
+    assert!(is_purged(b"http://a/b") && !is_purged(b"http://a/c"));
+    let after = zone.stamp(SystemTime::now());
+    assert!(!zone.is_purged(b"http://a/1\0/c", after));
+}
