@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::disk::{self, OpenError};
 use super::key::{self, Hash};
-use super::rules::{Book, Reuse, Storable};
+use super::rules::{Book, Reuse, Storable, Trouble};
 use super::zone::{Known, Leased, Ticket, Verdict, Visit, Waiter, Zone};
 use super::{CacheStatus, Entry, Variant, vary};
 use crate::http::request::{Framing, Request};
@@ -217,9 +217,8 @@ impl Question<'_> {
             };
         }
         // What can be served goes before what came of somebody who went past it.
-        let error = place.visit.error;
-        if let Some(status) = error.filter(|_| !while_updating && reason != Reason::Request) {
-            return Found::Error(status);
+        if !while_updating && let Some(found) = self.remembered(&place, reason) {
+            return found;
         }
         if self.book.only_if_cached(self.request) {
             return Found::Forbidden;
@@ -241,6 +240,24 @@ impl Question<'_> {
             return self.ask(status, reason, ticket, place.entry, main, variants);
         }
         self.lease(status, reason, (place, main, variants), while_updating)
+    }
+
+    /// What goes by an error that is remembered (C36): it, or the stale response that may answer in its place. `None`: there is none,
+    /// or the request wants news.
+    fn remembered(&self, place: &Place, reason: Reason) -> Option<Found> {
+        let status = place.visit.error?;
+        if reason == Reason::Request {
+            return None;
+        }
+        let now = seconds(self.wall);
+        let may_be_stale = |entry: &&Arc<Entry>| {
+            let mut troubles = Trouble::behind(status);
+            troubles.any(|t| self.book.stale_on(&entry.meta, self.request, t, now))
+        };
+        Some(match place.entry.as_ref().filter(may_be_stale) {
+            Some(entry) => Found::Serve(Arc::clone(entry), CacheStatus::Stale),
+            None => Found::Error(status),
+        })
     }
 
     fn lease(

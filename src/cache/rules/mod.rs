@@ -86,6 +86,16 @@ pub enum Freshened {
 }
 
 impl Trouble {
+    /// What may be behind a status that is remembered: we say it of faults of ours, or the application has said it.
+    pub fn behind(status: u16) -> impl Iterator<Item = Trouble> {
+        let faults: &[Trouble] = match status {
+            502 => &[Trouble::Error, Trouble::InvalidHeader],
+            504 => &[Trouble::Timeout],
+            _ => &[],
+        };
+        faults.iter().copied().chain([Trouble::Status(status)])
+    }
+
     /// Whether `--cache-use-stale` lists it, and whether it is a failure that stale-if-error is about (RFC 5861 4, Z41).
     fn judged(self, listed: &UseStale) -> (bool, bool) {
         match self {
