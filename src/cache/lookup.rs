@@ -243,10 +243,10 @@ impl Question<'_> {
     }
 
     /// What goes by an error that is remembered (C36): it, or the stale response that may answer in its place. `None`: there is none,
-    /// or the request wants news.
+    /// or the request wants to know how things are now.
     fn remembered(&self, place: &Place, reason: Reason) -> Option<Found> {
         let status = place.visit.error?;
-        if reason == Reason::Request {
+        if reason == Reason::Request || self.book.wants_news(self.request) {
             return None;
         }
         let now = seconds(self.wall);

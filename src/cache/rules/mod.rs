@@ -140,6 +140,14 @@ impl<'a> Book<'a> {
         }
     }
 
+    /// The request wants to know how things are now (RFC 9111 5.2.1.1, 5.2.1.4): nothing that is remembered answers it.
+    pub fn wants_news(&self, request: &Request) -> bool {
+        match self.cache.rules {
+            RuleBook::Nginx => false, // C48
+            RuleBook::Rfc9111 => rfc9111::wants_news(request),
+        }
+    }
+
     /// Whether a stored response that was selected (key and variant fit) may answer. `now` in wall clock seconds.
     pub fn reuse(&self, meta: &Meta, request: &Request, now: u64) -> Reuse {
         match self.cache.rules {

@@ -35,6 +35,12 @@ pub fn only_if_cached(book: &Book<'_>, request: &Request) -> bool {
     part(book, request) == Part::Takes && RequestDirectives::of(request).only_if_cached
 }
 
+/// RFC 9111 5.2.1.1, 5.2.1.4.
+pub fn wants_news(request: &Request) -> bool {
+    let wanted = RequestDirectives::of(request);
+    wanted.no_cache || wanted.max_age == Some(0)
+}
+
 /// RFC 9111 4: fresh, or stale and allowed to be, and nobody wants it validated.
 pub fn reuse(book: &Book<'_>, meta: &Meta, request: &Request, now: u64) -> Reuse {
     let ask = |while_updating| Reuse::Expired { while_updating };
