@@ -236,6 +236,13 @@ impl Meta {
     fn is_of_the_future(&self, now: u64) -> bool {
         self.received > now.saturating_add(CLOCK_STEP)
     }
+
+    /// Within so many seconds after it was fresh; a window of 0 is none. Whose time can not be used has none either, for it would be
+    /// open for as long as it was to be fresh.
+    fn is_in_window(&self, seconds: u32, now: u64) -> bool {
+        let end = self.fresh_until.saturating_add(u64::from(seconds));
+        seconds > 0 && !self.is_of_the_future(now) && now.max(self.received) <= end
+    }
 }
 
 #[cfg(test)]

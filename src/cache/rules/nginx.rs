@@ -27,7 +27,7 @@ pub fn reuse(book: &Book<'_>, meta: &Meta, now: u64) -> Reuse {
     if now <= meta.fresh_until && !meta.no_cache && !meta.is_of_the_future(now) {
         return Reuse::Fresh;
     }
-    let in_window = now <= window_end(meta, meta.stale_while);
+    let in_window = meta.is_in_window(meta.stale_while, now);
     Reuse::Expired {
         while_updating: may_be_stale(meta) && (book.cache.use_stale.updating || in_window),
     }
@@ -36,7 +36,7 @@ pub fn reuse(book: &Book<'_>, meta: &Meta, now: u64) -> Reuse {
 /// C29, C31, C32; Z41: the window of stale-if-error is open for failures that the application reports itself, too.
 pub fn stale_on(book: &Book<'_>, meta: &Meta, trouble: Trouble, now: u64) -> bool {
     let (is_listed, is_failure) = trouble.judged(&book.cache.use_stale);
-    let in_window = is_failure && now <= window_end(meta, meta.stale_error);
+    let in_window = is_failure && meta.is_in_window(meta.stale_error, now);
     may_be_stale(meta) && (is_listed || in_window)
 }
 
@@ -274,10 +274,6 @@ fn by_status(book: &Book<'_>, status: u16, times: Times) -> Result<Until, &'stat
 /// Z40: what must be validated is never served stale, whatever the settings or the windows say.
 fn may_be_stale(meta: &Meta) -> bool {
     !meta.must_revalidate && !meta.no_cache
-}
-
-fn window_end(meta: &Meta, seconds: u32) -> u64 {
-    meta.fresh_until.saturating_add(u64::from(seconds))
 }
 
 #[cfg(test)]
