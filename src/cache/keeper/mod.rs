@@ -14,7 +14,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::zone::Zone;
 use super::{disk, purged};
@@ -53,7 +53,7 @@ impl Keeper {
         }
         for zone in zones {
             disk::check(zone.settings)?;
-            zone.set_rules(purged::load(zone.settings)?);
+            zone.set_rules(purged::load(zone.settings)?, SystemTime::now());
         }
         let ending: &'static AtomicBool = Box::leak(Box::new(AtomicBool::new(false)));
         let (tell, ended) = mpsc::channel();

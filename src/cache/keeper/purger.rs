@@ -64,7 +64,7 @@ impl Purger {
 
     /// Purges what is in the file of a hash, if one of the rules says so.
     fn look_at(&self, hash: &Hash) -> io::Result<()> {
-        let marked = |key: &[u8], stamp| self.rules.iter().any(|rule| rule.hits(key, stamp));
+        let marked = |key: &[u8], stamp| self.zone.is_hit(&self.rules, key, stamp);
         match disk::whose(self.zone.settings, hash) {
             Ok((key, stamp)) if marked(&key, stamp) => disk::purge(self.zone, hash).map(drop),
             Err(OpenError::Io(error)) => {

@@ -205,8 +205,6 @@ impl Zone {
     ) -> Option<Arc<Entry>> {
         let mut state = self.lock();
         self.drop_purged(&mut state, hash);
-        // What is on the disk may be of a time when the clock was ahead; a purge from now on is later all the same.
-        state.stamp = state.stamp.max(entry.stamp);
         if state.is_purged(&entry.key, entry.stamp) {
             drop(state);
             // C80: it was marked only.

@@ -84,9 +84,10 @@ impl Zone {
         self.led_to.load(Ordering::Relaxed)
     }
 
-    /// At start: rules of an earlier process.
-    pub fn set_rules(&self, rules: Vec<Rule>) {
+    /// At start: rules of an earlier process. From now on stamps are of this one.
+    pub fn set_rules(&self, rules: Vec<Rule>, wall: SystemTime) {
         let mut state = self.lock();
+        state.next_stamp(wall);
         state.rules.clear();
         for rule in rules {
             state.stamp = state.stamp.max(rule.stamp);
@@ -121,9 +122,10 @@ impl Zone {
     /// others waiting. False: there are no such places.
     fn purge_held(&self, block: usize, rules: &[Rule]) -> bool {
         let mut state = self.lock();
+        let last = state.stamp;
         let is_hit = |node: &&Node| {
             let entry = node.held();
-            entry.is_some_and(|entry| rules.iter().any(|rule| rule.hits(&entry.key, entry.stamp)))
+            entry.is_some_and(|entry| are_hit(rules, &entry.key, entry.stamp, last))
         };
         let Some(held) = state.index.held_in(block) else {
             return false;
@@ -152,6 +154,11 @@ impl Zone {
         }
     }
 
+    /// Keeper: whether these rules, which may be over otherwise, take this response away.
+    pub fn is_hit(&self, rules: &[Rule], key: &[u8], stamp: u64) -> bool {
+        are_hit(rules, key, stamp, self.lock().stamp)
+    }
+
     /// Whether a purge by wildcard has taken this response away.
     pub fn is_purged(&self, key: &[u8], stamp: u64) -> bool {
         self.lock().is_purged(key, stamp)
@@ -159,9 +166,10 @@ impl Zone {
 }
 
 impl Rule {
-    /// Whether it takes away what has this key and this stamp.
-    pub fn hits(&self, key: &[u8], stamp: u64) -> bool {
-        stamp < self.stamp && self.fits(key)
+    /// Whether it takes away what has this key and this stamp. `last`: the last stamp that was given. What is beyond it was stored by
+    /// an earlier process when the clock was ahead: nobody knows whether before or after the purge.
+    fn hits(&self, key: &[u8], stamp: u64, last: u64) -> bool {
+        (stamp < self.stamp || stamp > last) && self.fits(key)
     }
 
     /// Whether it is about all keys that begin so.
@@ -172,8 +180,8 @@ impl Rule {
 
 impl State {
     pub(super) fn is_purged(&self, key: &[u8], stamp: u64) -> bool {
-        let mut rules = self.rules.iter().chain(&self.past_rules);
-        rules.any(|rule| rule.hits(key, stamp))
+        let are_hit = |rules: &[Rule]| are_hit(rules, key, stamp, self.stamp);
+        are_hit(&self.rules) || are_hit(&self.past_rules)
     }
 
     fn add_rule(&mut self, rule: Rule) {
@@ -183,6 +191,10 @@ impl State {
         self.rules.push(rule);
         bound(&mut self.rules);
     }
+}
+
+fn are_hit(rules: &[Rule], key: &[u8], stamp: u64, last: u64) -> bool {
+    rules.iter().any(|rule| rule.hits(key, stamp, last))
 }
 
 /// Each lookup goes through all rules, so two of them become one where there are too many: the two that are most alike. It takes away
