@@ -124,6 +124,7 @@ impl Script<'_> {
                 self.exchange.course.cache = zone.map(|_| CacheStatus::Hit);
                 status
             }
+            // Not said to one who could not wait: the question has no waiter.
             Found::Wait(..) => return Consulted::Ask,
             Found::Forbidden => 504,
         };

@@ -74,10 +74,7 @@ pub fn freshen(book: &Book<'_>, entry: &Entry, head: &Head, times: Times) -> Fre
     };
     let heard = Heard::of(book, &merged);
     // C60: without any time it stays, and is validated each time.
-    let spent = Until {
-        last: times.received.saturating_sub(1),
-        by_settings: false,
-    };
+    let spent = times.received.saturating_sub(1);
     let until = match own {
         Says::Until(until) => until,
         _ => match heard.says(book, &merged, times) {
@@ -115,21 +112,14 @@ fn forbidden(book: &Book<'_>, head: &Head) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Until when a response is fresh.
-#[derive(Debug, Clone, Copy)]
-struct Until {
-    /// Seconds since 1970; this one included (C21).
-    last: u64,
-    by_settings: bool,
-}
-
-/// What a response says about that.
+/// What a response says about the time that it is fresh.
 enum Says {
     /// It is not to be stored.
     Forbids(&'static str),
     /// There is no time left, or none that can be read.
     Spent(&'static str),
-    Until(Until),
+    /// The last second, since 1970, in which it is fresh (C21).
+    Until(u64),
     Nothing,
 }
 
@@ -191,20 +181,18 @@ impl Heard {
         book: &Book<'_>,
         head: &Head,
         times: Times,
-        until: Until,
+        until: u64,
     ) -> Result<Storable, &'static str> {
         let directives = &self.directives;
         let stale_while = directives.stale_while_revalidate.unwrap_or(0);
         let meta = Meta {
             received: times.received,
             initial_age: stored::initial_age(head, times),
-            fresh_until: until.last,
+            fresh_until: until,
             stale_while,
             stale_error: directives.stale_if_error.unwrap_or(stale_while), // C33
             must_revalidate: directives.must_revalidate || directives.proxy_revalidate,
             no_cache: false,
-            heuristic: false,
-            by_settings: until.by_settings,
         };
         Ok(Storable {
             meta,
@@ -227,10 +215,7 @@ fn accel_expires(head: &Head, times: Times) -> Option<Says> {
             seconds => times.received.saturating_add(seconds),
         },
     };
-    Some(Says::Until(Until {
-        last,
-        by_settings: true,
-    }))
+    Some(Says::Until(last))
 }
 
 /// C43; Z42: the age that the response already has is a part of its time.
@@ -241,10 +226,7 @@ fn remaining(seconds: u32, head: &Head, times: Times) -> Says {
     let age = stored::initial_age(head, times);
     match seconds.checked_sub(age) {
         None | Some(0) => Says::Spent("it is older than its max-age"),
-        Some(left) => Says::Until(Until {
-            last: times.received.saturating_add(u64::from(left)),
-            by_settings: false,
-        }),
+        Some(left) => Says::Until(times.received.saturating_add(u64::from(left))),
     }
 }
 
@@ -252,22 +234,16 @@ fn remaining(seconds: u32, head: &Head, times: Times) -> Says {
 fn expires(head: &Head, times: Times) -> Says {
     match head.known_field(Known::Expires).map(date::parse) {
         None => Says::Nothing,
-        Some(Some(last)) if last >= times.received => Says::Until(Until {
-            last,
-            by_settings: false,
-        }),
+        Some(Some(last)) if last >= times.received => Says::Until(last),
         Some(_) => Says::Spent("Expires is past"),
     }
 }
 
 /// C40, Z39.
-fn by_status(book: &Book<'_>, status: u16, times: Times) -> Result<Until, &'static str> {
+fn by_status(book: &Book<'_>, status: u16, times: Times) -> Result<u64, &'static str> {
     match book.cache.valid_seconds(status).unwrap_or(0) {
         0 => Err("nothing gives it a time"),
-        seconds => Ok(Until {
-            last: times.received.saturating_add(seconds),
-            by_settings: true,
-        }),
+        seconds => Ok(times.received.saturating_add(seconds)),
     }
 }
 

@@ -44,10 +44,6 @@ impl Source {
     pub fn is_explicit(self) -> bool {
         matches!(self, Source::Accel | Source::Response)
     }
-
-    pub fn is_settings(self) -> bool {
-        matches!(self, Source::Accel | Source::Settings)
-    }
 }
 
 impl Heard {

@@ -141,8 +141,6 @@ impl Heard {
                 || directives.proxy_revalidate
                 || directives.s_maxage != Seconds::Absent, // RFC 9111 5.2.2.10
             no_cache: directives.no_cache.is_whole(),
-            heuristic: freshness.source == Source::Heuristic,
-            by_settings: freshness.source.is_settings(),
         }
     }
 }
