@@ -2,6 +2,7 @@
 //! the request, the stored entry or the response, the clock and the settings alone. `nginx` goes by C38 to C56 with the
 //! corrections Z38 to Z44 and Z48 to Z50, `rfc9111` by the standard.
 
+mod heard;
 mod nginx;
 mod rfc9111;
 pub mod stored;

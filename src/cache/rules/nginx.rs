@@ -3,12 +3,12 @@
 //! The directives of requests mean nothing here (C48), nothing is heuristic (C38), and nobody's request makes a stored response
 //! invalid.
 
+use super::heard::{accel_expires, fitting, hear};
 use super::{Book, Freshened, Part, Reuse, Storable, Times, Trouble, has_body, stored};
 use crate::cache::directives::{ResponseDirectives, Seconds};
 use crate::cache::{Entry, Meta, vary};
 use crate::http::date;
 use crate::http::request::Request;
-use crate::scgi::decimal;
 use crate::scgi::response::{Head, Known};
 
 /// C9: GET and HEAD always, POST where the settings have it.
@@ -53,7 +53,10 @@ pub fn store(
     if part(book, request) != Part::Takes {
         return Err("the method is not cached");
     }
-    forbidden(book, head)?;
+    fitting(book, head)?;
+    if !book.ignore.set_cookie && head.field("set-cookie").is_some() {
+        return Err("Set-Cookie"); // C41
+    }
     let heard = Heard::of(book, head);
     let until = match heard.says(book, head, times) {
         Says::Until(until) => until,
@@ -88,30 +91,6 @@ pub fn freshen(book: &Book<'_>, entry: &Entry, head: &Head, times: Times) -> Fre
     storable.map_or(Freshened::Drop, Freshened::Update)
 }
 
-/// What forbids storing before anybody asks for how long.
-fn forbidden(book: &Book<'_>, head: &Head) -> Result<(), &'static str> {
-    let ignore = book.ignore;
-    match head.status() {
-        206 => return Err("the response is a part"), // Z50
-        // It answers somebody's condition, and would be served to all.
-        304 => return Err("the response is a 304"),
-        _ => {}
-    }
-    if !ignore.set_cookie && head.field("set-cookie").is_some() {
-        return Err("Set-Cookie"); // C41
-    }
-    // C19.
-    let field = |which| head.known_field(which);
-    if !ignore.redirect && field(Known::AccelRedirect).is_some() {
-        return Err("X-Accel-Redirect");
-    }
-    let unbuffered = |value: &[u8]| value.eq_ignore_ascii_case(b"no");
-    if !ignore.buffering && field(Known::AccelBuffering).is_some_and(unbuffered) {
-        return Err("X-Accel-Buffering: no");
-    }
-    Ok(())
-}
-
 /// What a response says about the time that it is fresh.
 enum Says {
     /// It is not to be stored.
@@ -132,27 +111,19 @@ struct Heard {
 
 impl Heard {
     fn of(book: &Book<'_>, head: &Head) -> Heard {
-        if let Some(directives) = ResponseDirectives::targeted(head, &book.cache.targeted) {
-            return Heard {
-                directives,
-                expires: false,
-            };
-        }
+        let (directives, expires) = hear(book, head);
         Heard {
-            directives: match book.ignore.cache_control {
-                true => ResponseDirectives::default(), // C49: with the stale extensions
-                false => ResponseDirectives::of(head),
-            },
-            expires: !book.ignore.expires,
+            directives,
+            expires,
         }
     }
 
     /// In the order of C38. What X-Accel-Expires allows, no directive forbids (C45).
     fn says(&self, book: &Book<'_>, head: &Head, times: Times) -> Says {
-        if !book.ignore.accel_expires
-            && let Some(says) = accel_expires(head, times)
-        {
-            return says;
+        match accel_expires(book, head, times) {
+            Err(why) => return Says::Forbids(why),
+            Ok(Some(until)) => return Says::Until(until),
+            Ok(None) => {}
         }
         let directives = &self.directives;
         if directives.no_store {
@@ -203,19 +174,6 @@ impl Heard {
             head: stored::head(head, directives, times),
         })
     }
-}
-
-/// Seconds from now; 0: not stored; `@` and seconds since 1970, also past ones (C47). `None`: there is none that can be read.
-fn accel_expires(head: &Head, times: Times) -> Option<Says> {
-    let value = head.known_field(Known::AccelExpires)?;
-    let last = match value.strip_prefix(b"@") {
-        Some(absolute) => decimal::parse(absolute)?,
-        None => match decimal::parse(value)? {
-            0 => return Some(Says::Forbids("X-Accel-Expires: 0")),
-            seconds => times.received.saturating_add(seconds),
-        },
-    };
-    Some(Says::Until(last))
 }
 
 /// C43; Z42: the age that the response already has is a part of its time.
