@@ -1,4 +1,4 @@
-//! Cache-Control and its like as lists of directives (RFC 9111 5.2, RFC 8246, RFC 5861, RFC 9213): pure.
+//! Cache-Control and its like as lists of directives (RFC 9111 5.2, RFC 5861, RFC 9213): pure.
 //!
 //! What forbids is heard even where it is written badly, what allows only where it is written well: `private="`, `no-store=1`
 //! and `max-age=60 private` lose nothing of their caution. Of a directive that stands twice the first is taken (RFC 9111 4.2.1).
@@ -47,9 +47,6 @@ pub struct ResponseDirectives {
     pub must_revalidate: bool,
     pub proxy_revalidate: bool,
     pub must_understand: bool,
-    /// RFC 8246.
-    pub immutable: bool,
-    pub no_transform: bool,
     /// RFC 5861; a malformed number is none.
     pub stale_while_revalidate: Option<u32>,
     /// As above.
@@ -158,8 +155,6 @@ impl ResponseDirectives {
             b"must-revalidate" => self.must_revalidate = true,
             b"proxy-revalidate" => self.proxy_revalidate = true,
             b"must-understand" => self.must_understand |= arg.is_none(),
-            b"immutable" => self.immutable |= arg.is_none(),
-            b"no-transform" => self.no_transform = true,
             b"stale-while-revalidate" => first(&mut self.stale_while_revalidate, arg),
             b"stale-if-error" => first(&mut self.stale_if_error, arg),
             _ => {}

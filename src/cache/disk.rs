@@ -15,7 +15,7 @@ use super::fill::HELD_MAX;
 use super::format::{Label, Parts, Prefix};
 use super::key::{self, Hash};
 pub use super::purged::save as save_rules;
-pub use super::renew::renew;
+pub use super::renew::{forget, renew};
 use super::temp::{self, Temp, at};
 use super::zone::Zone;
 use super::{Body, Entry, parse_head};
@@ -219,6 +219,11 @@ pub fn remove(zone: &Zone, hash: &Hash) {
 /// The file can not be removed, with its path. It comes back when the index is loaded anew.
 pub fn purge(zone: &Zone, hash: &Hash) -> io::Result<bool> {
     let _lock = zone.file_lock(hash);
+    purge_locked(zone, hash)
+}
+
+/// The same, for callers that hold the file lock.
+pub(super) fn purge_locked(zone: &Zone, hash: &Hash) -> io::Result<bool> {
     let purged = zone.purge(hash);
     let was_there = purged.look && unlink(zone.settings, hash)?;
     Ok(purged.stored || was_there)

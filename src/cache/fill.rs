@@ -136,7 +136,7 @@ impl Fill {
     }
 
     /// All of the body has been written: from now on it is found, instead of what was stored before. False: it must not be stored any
-    /// more, for it was purged meanwhile.
+    /// more, for it was purged meanwhile, or one that was asked for later is there.
     ///
     /// # Errors
     /// As [`Fill::write`].
@@ -165,7 +165,7 @@ impl Fill {
         } = self;
         let zone = ticket.zone();
         let _lock = zone.file_lock(&ticket.hash);
-        if !ticket.may_store(&draft.key, draft.stamp) {
+        if !ticket.may_fill(&draft.key, draft.stamp) {
             return Ok(false);
         }
         let file = temp.place(zone.settings, &ticket.hash)?;
@@ -185,13 +185,13 @@ impl Fill {
         if zone.hold_new(&self.ticket, &entry, now) {
             return Ok(true);
         }
-        // It was purged, or there is no room in memory.
-        if !self.ticket.may_store(&entry.key, entry.stamp) {
+        // It was purged or overtaken, or there is no room in memory.
+        if !self.ticket.may_fill(&entry.key, entry.stamp) {
             return Ok(false);
         }
         let (temp, size) = whole(zone, &self.ticket.hash, &entry, &mut self.room)?;
         let _lock = zone.file_lock(&self.ticket.hash);
-        if !self.ticket.may_store(&entry.key, entry.stamp) {
+        if !self.ticket.may_fill(&entry.key, entry.stamp) {
             return Ok(false);
         }
         temp.place(zone.settings, &self.ticket.hash)?;

@@ -34,9 +34,9 @@ const ROOM: usize = 256;
 
 const MUST_REVALIDATE: u32 = 1;
 const NO_CACHE: u32 = 2;
-const HEURISTIC: u32 = 4;
-const BY_SETTINGS: u32 = 8;
-const FLAGS: u32 = MUST_REVALIDATE | NO_CACHE | HEURISTIC | BY_SETTINGS;
+/// Flags that are read and not written: who gave a response its time, which makes no difference.
+pub const PAST: u32 = 4 | 8;
+const FLAGS: u32 = MUST_REVALIDATE | NO_CACHE | PAST;
 
 /// What stands in front of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,8 +153,6 @@ impl Prefix {
                 stale_error: u32_at(start, 56),
                 must_revalidate: flags & MUST_REVALIDATE != 0,
                 no_cache: flags & NO_CACHE != 0,
-                heuristic: flags & HEURISTIC != 0,
-                by_settings: flags & BY_SETTINGS != 0,
             },
             stamp: u64_at(start, 24),
             len: u64_at(start, 16),
@@ -219,10 +217,7 @@ pub fn checksum(label: &[u8]) -> u64 {
 
 fn flags(meta: &Meta) -> u32 {
     let flag = |is_set: bool, bit: u32| if is_set { bit } else { 0 };
-    flag(meta.must_revalidate, MUST_REVALIDATE)
-        | flag(meta.no_cache, NO_CACHE)
-        | flag(meta.heuristic, HEURISTIC)
-        | flag(meta.by_settings, BY_SETTINGS)
+    flag(meta.must_revalidate, MUST_REVALIDATE) | flag(meta.no_cache, NO_CACHE)
 }
 
 /// Bytes at a place that is known to be there; zeros elsewhere.
@@ -269,8 +264,6 @@ mod tests {
             stale_error: u32::MAX,
             must_revalidate: true,
             no_cache: false,
-            heuristic: true,
-            by_settings: false,
         }
     }
 
@@ -306,13 +299,15 @@ mod tests {
             let meta = Meta {
                 must_revalidate: bits & 1 != 0,
                 no_cache: bits & 2 != 0,
-                heuristic: bits & 4 != 0,
-                by_settings: bits & 8 != 0,
                 ..Meta::default()
             };
             let variant = Variant::default();
-            let bytes = label(&meta, &variant).encode(0, 512).unwrap();
+            let mut bytes = label(&meta, &variant).encode(0, 512).unwrap();
+            // Those of older files are read, and mean nothing.
+            bytes[60] |= (bits & PAST) as u8;
             assert_eq!(Prefix::read(&bytes).unwrap().meta, meta);
+            bytes[60] |= 16;
+            assert!(Prefix::read(&bytes).is_err());
         }
     }
 

@@ -7,7 +7,7 @@ use crate::config::cache::Zone;
 /// The MD5 of a key.
 pub type Hash = [u8; 16];
 
-/// The hash of a key. Methods other than GET and HEAD have entries of their own.
+/// The hash of a key. What is in it beside what `--cache-key` says (the method, a place) is the caller's business.
 pub fn hash(key: &[u8]) -> Hash {
     md5::compute(key).0
 }

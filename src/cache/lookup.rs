@@ -8,13 +8,15 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::disk::{self, OpenError};
 use super::key::{self, Hash};
-use super::rules::{Book, Reuse, Storable};
+use super::rules::{Book, Reuse, Storable, Trouble};
 use super::zone::{Known, Leased, Ticket, Verdict, Visit, Waiter, Zone};
 use super::{CacheStatus, Entry, Variant, vary};
 use crate::http::request::{Framing, Request};
 
 /// Why a request passes by where the index is full (Z47).
 const NO_MEMORY: &str = "the zone has no memory for one more key";
+/// Why a range does (C17).
+const FAR_RANGE: &str = "--cache-max-range-offset";
 
 /// A request that a cache takes part in.
 #[derive(Debug, Clone, Copy)]
@@ -102,6 +104,15 @@ struct Place {
     entry: Option<Arc<Entry>>,
 }
 
+/// What is to be asked for, and why.
+struct Wanted {
+    reason: Reason,
+    place: Place,
+    /// The key's own place, where that is another.
+    main: Option<Place>,
+    variants: Variant,
+}
+
 /// Wall clock in seconds since 1970.
 pub fn seconds(wall: SystemTime) -> u64 {
     wall.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
@@ -111,7 +122,7 @@ pub fn seconds(wall: SystemTime) -> u64 {
 pub fn look(question: &Question<'_>) -> Found {
     let hash = key::hash(question.key);
     let Some(main) = question.place(hash) else {
-        return question.pass_by(None, NO_MEMORY);
+        return question.pass_by(None, Reason::UriMiss, NO_MEMORY);
     };
     let mut variants = Variant::default();
     let mut place = main;
@@ -124,7 +135,7 @@ pub fn look(question: &Question<'_>) -> Found {
         if variants.hash != entry.variant.hash {
             let second = key::variant_hash(&hash, &variants.hash);
             let Some(mut other) = question.place(second) else {
-                return question.pass_by(None, NO_MEMORY);
+                return question.pass_by(None, Reason::VaryMiss, NO_MEMORY);
             };
             let fits = |entry: &Arc<Entry>| {
                 entry.variant.family == variants.family && entry.variant.hash == variants.hash
@@ -185,15 +196,16 @@ impl Question<'_> {
     fn judge(&self, place: Place, main: Option<Place>, variants: Variant) -> Found {
         let cache = self.book.cache;
         if self.bypass {
-            let ticket = self.zone.ticket(&place.hash, place.visit.version);
-            return self.ask(
-                CacheStatus::Bypass,
-                Reason::Bypass,
-                ticket,
-                None,
+            let place = Place {
+                entry: None,
+                ..place
+            };
+            return self.ask(Wanted {
+                reason: Reason::Bypass,
+                place,
                 main,
                 variants,
-            );
+            });
         }
         let mut while_updating = false;
         let mut reason = match main {
@@ -217,69 +229,61 @@ impl Question<'_> {
             };
         }
         // What can be served goes before what came of somebody who went past it.
-        let error = place.visit.error;
-        if let Some(status) = error.filter(|_| !while_updating && reason != Reason::Request) {
-            return Found::Error(status);
+        if !while_updating && let Some(found) = self.remembered(&place, reason) {
+            return found;
         }
         if self.book.only_if_cached(self.request) {
             return Found::Forbidden;
         }
-        let status = match place.entry {
-            Some(_) => CacheStatus::Expired,
-            None => CacheStatus::Miss,
-        };
         if place.entry.is_none() && place.visit.uses < cache.min_uses {
-            return self.pass_by(None, "--cache-min-uses");
+            return self.pass_by(None, reason, "--cache-min-uses");
         }
         if !while_updating && self.is_far_range(cache.max_range_offset) {
-            return self.pass_by(place.entry, "--cache-max-range-offset");
+            return self.pass_by(place.entry, reason, FAR_RANGE);
         }
         // Without the lock only what has expired is filled by one at a time (C22); and who can not fill is not waited for.
         let fills = !self.request.is_head() || self.book.converts_head();
-        if !fills || (place.entry.is_none() && !cache.lock) {
-            let ticket = self.zone.ticket(&place.hash, place.visit.version);
-            return self.ask(status, reason, ticket, place.entry, main, variants);
+        let goes_alone = !fills || (place.entry.is_none() && !cache.lock);
+        let wanted = Wanted {
+            reason,
+            place,
+            main,
+            variants,
+        };
+        match goes_alone {
+            true => self.ask(wanted),
+            false => self.lease(wanted, while_updating),
         }
-        self.lease(status, reason, (place, main, variants), while_updating)
     }
 
-    fn lease(
-        &self,
-        status: CacheStatus,
-        reason: Reason,
-        (place, main, variants): (Place, Option<Place>, Variant),
-        while_updating: bool,
-    ) -> Found {
+    /// What goes by an error that is remembered (C36): it, or the stale response that may answer in its place. `None`: there is none,
+    /// or the request wants to know how things are now.
+    fn remembered(&self, place: &Place, reason: Reason) -> Option<Found> {
+        let status = place.visit.error?;
+        if reason == Reason::Request || self.book.wants_news(self.request) {
+            return None;
+        }
+        let now = seconds(self.wall);
+        let may_be_stale = |entry: &&Arc<Entry>| {
+            let mut troubles = Trouble::behind(status);
+            troubles.any(|t| self.book.stale_on(&entry.meta, self.request, t, now))
+        };
+        Some(match place.entry.as_ref().filter(may_be_stale) {
+            Some(entry) => Found::Serve(Arc::clone(entry), CacheStatus::Stale),
+            None => Found::Error(status),
+        })
+    }
+
+    fn lease(&self, wanted: Wanted, while_updating: bool) -> Found {
         let cache = self.book.cache;
+        let place = &wanted.place;
         let (hash, version) = (place.hash, place.visit.version);
         let stamp = place.entry.as_ref().map_or(0, |entry| entry.stamp);
         // The holder may end between two steps; then it is asked again, and not for ever.
         for _ in 0..3 {
             let since = match self.zone.lease(&hash, version, self.now, cache.lock_age) {
-                Leased::Granted(ticket) => {
-                    if let Some((waiter, Some(_))) = self.waiter {
-                        // Where it has taken over it would wait for itself.
-                        self.zone.leave(&hash, waiter);
-                    }
-                    let background = while_updating
-                        && cache.background_update
-                        && self.request.framing() == Framing::None;
-                    if !background && self.is_far_range(cache.max_range_offset) {
-                        return self.pass_by(place.entry, "--cache-max-range-offset");
-                    }
-                    let entry = place.entry.clone();
-                    let found = self.ask(status, reason, ticket, place.entry, main, variants);
-                    return match (found, entry) {
-                        (Found::Ask(mut asking), Some(entry)) if background => {
-                            asking.as_get = self.request.is_head();
-                            Found::Refresh(entry, asking)
-                        }
-                        (found, _) => found,
-                    };
-                }
-                Leased::Open(ticket) if !while_updating => {
-                    return self.ask(status, reason, ticket, place.entry, main, variants);
-                }
+                Leased::Granted(ticket) => return self.granted(ticket, wanted, while_updating),
+                Leased::Open(ticket) if !while_updating => return self.ask_with(ticket, wanted),
                 Leased::Open(_) => self.now,
                 Leased::Held(since) => since,
             };
@@ -287,27 +291,49 @@ impl Question<'_> {
                 return Found::Serve(Arc::clone(entry), CacheStatus::Updating);
             }
             let Some((waiter, began)) = self.waiter.filter(|_| cache.lock) else {
-                let ticket = self.zone.ticket(&hash, version);
-                return self.ask(status, reason, ticket, place.entry, main, variants);
+                return self.ask(wanted);
             };
             if began.is_some_and(|waited| stamp > 0 && stamp != waited.stamp) {
                 // What it waited for has come, and everybody has to ask all the same: not one after another.
                 self.zone.leave(&hash, waiter);
-                let ticket = self.zone.ticket(&hash, version);
-                return self.ask(status, reason, ticket, place.entry, main, variants);
+                return self.ask(wanted);
             }
             let since_when = began.map_or(self.now, |waited| waited.since);
             let patience = later(since_when, cache.lock_timeout);
             if patience <= self.now {
                 // C26: it goes by itself, and stores nothing.
                 self.zone.leave(&hash, waiter);
-                return self.pass_by(place.entry, "it waited for --cache-lock-timeout");
+                let why = "it waited for --cache-lock-timeout";
+                return self.pass_by(wanted.place.entry, wanted.reason, why);
             }
             if self.zone.wait(&hash, waiter) {
                 return Found::Wait(hash, patience.min(later(since, cache.lock_age)), stamp);
             }
         }
-        self.pass_by(place.entry, "others begin and end too quickly")
+        let why = "others begin and end too quickly";
+        self.pass_by(wanted.place.entry, wanted.reason, why)
+    }
+
+    /// It is this request that fills the entry, or another one beside it.
+    fn granted(&self, ticket: Ticket, wanted: Wanted, while_updating: bool) -> Found {
+        let cache = self.book.cache;
+        if let Some((waiter, Some(_))) = self.waiter {
+            // Where it has taken over it would wait for itself.
+            self.zone.leave(&ticket.hash, waiter);
+        }
+        let background =
+            while_updating && cache.background_update && self.request.framing() == Framing::None;
+        if !background && self.is_far_range(cache.max_range_offset) {
+            return self.pass_by(wanted.place.entry, wanted.reason, FAR_RANGE);
+        }
+        let entry = wanted.place.entry.clone();
+        match (self.ask_with(ticket, wanted), entry) {
+            (Found::Ask(mut asking), Some(entry)) if background => {
+                asking.as_get = self.request.is_head();
+                Found::Refresh(entry, asking)
+            }
+            (found, _) => found,
+        }
     }
 
     /// C17: a range that begins far behind the start, or is counted from the end.
@@ -329,15 +355,11 @@ impl Question<'_> {
     }
 
     /// The application is asked, and nothing is stored.
-    fn pass_by(&self, stale: Option<Arc<Entry>>, why: &'static str) -> Found {
-        let status = match stale {
-            Some(_) => CacheStatus::Expired,
-            None => CacheStatus::Miss,
-        };
+    fn pass_by(&self, stale: Option<Arc<Entry>>, reason: Reason, why: &'static str) -> Found {
         Found::Ask(Box::new(Asking {
             zone: self.zone,
-            status,
-            reason: Reason::UriMiss,
+            status: asked_for(reason, stale.as_ref()),
+            reason,
             key: self.key.into(),
             main: None,
             second: None,
@@ -346,44 +368,57 @@ impl Question<'_> {
             family: 0,
             stale,
             stamp: 0,
-            collapsed: false,
+            collapsed: self.has_waited(),
             as_get: false,
             passed_by: Some(why),
         }))
     }
 
-    fn ask(
-        &self,
-        status: CacheStatus,
-        reason: Reason,
-        ticket: Ticket,
-        stale: Option<Arc<Entry>>,
-        main: Option<Place>,
-        variants: Variant,
-    ) -> Found {
-        let (main, second) = match main {
+    /// The application is asked, and nobody waits for that.
+    fn ask(&self, wanted: Wanted) -> Found {
+        let place = &wanted.place;
+        let ticket = self.zone.ticket(&place.hash, place.visit.version);
+        self.ask_with(ticket, wanted)
+    }
+
+    fn ask_with(&self, ticket: Ticket, wanted: Wanted) -> Found {
+        let (main, second) = match wanted.main {
             Some(main) => (
                 self.zone.ticket(&main.hash, main.visit.version),
                 Some(ticket),
             ),
             None => (ticket, None),
         };
+        let stale = wanted.place.entry;
         Found::Ask(Box::new(Asking {
             zone: self.zone,
-            status,
-            reason,
+            status: asked_for(wanted.reason, stale.as_ref()),
+            reason: wanted.reason,
             key: self.key.into(),
             main: Some(main),
             second,
-            names: variants.names,
-            variant: variants.hash,
-            family: variants.family,
+            names: wanted.variants.names,
+            variant: wanted.variants.hash,
+            family: wanted.variants.family,
             stale,
             stamp: self.zone.stamp(self.wall),
-            collapsed: self.waiter.is_some_and(|(_, since)| since.is_some()),
+            collapsed: self.has_waited(),
             as_get: self.request.is_head() && self.book.converts_head(),
             passed_by: None,
         }))
+    }
+
+    fn has_waited(&self) -> bool {
+        self.waiter.is_some_and(|(_, since)| since.is_some())
+    }
+}
+
+/// What the cache had to do with a request that goes to the application (C20).
+fn asked_for(reason: Reason, stale: Option<&Arc<Entry>>) -> CacheStatus {
+    match stale {
+        _ if reason == Reason::Bypass => CacheStatus::Bypass,
+        Some(_) => CacheStatus::Expired,
+        None => CacheStatus::Miss,
     }
 }
 

@@ -18,10 +18,6 @@ pub struct Meta {
     pub must_revalidate: bool,
     /// no-cache without field names: stored, but validated before each use.
     pub no_cache: bool,
-    /// The freshness is heuristic (RFC 9111 4.2.2).
-    pub heuristic: bool,
-    /// A `--cache-valid` time, X-Accel-Expires or the like gave the freshness, not the standard's fields.
-    pub by_settings: bool,
 }
 
 /// Stored responses are told apart by Vary: which request fields, and what this response was the answer to.

@@ -70,7 +70,7 @@ pub struct Entry {
     pub variant: Variant,
     /// When the request for it began, as the zone counts it; purges by wildcard go by it.
     pub stamp: u64,
-    /// The head as stored ([`rules::stored_head`]): cleaned, with a Date, without lengths.
+    /// The head as stored ([`rules::stored::head`]): cleaned, with a Date, without lengths.
     pub head: Head,
     /// Bytes of the body.
     pub len: u64,

@@ -120,7 +120,7 @@ mod tests {
         let rules = load(first.settings).unwrap();
         assert_eq!(rules, first.rules());
         let second = zone(place(&scratch));
-        second.set_rules(rules.clone());
+        second.set_rules(rules.clone(), UNIX_EPOCH);
         assert!(second.stamp(UNIX_EPOCH) > rules[0].stamp);
         second.drop_rules(&rules);
         save(second).unwrap();

@@ -1,4 +1,4 @@
-//! What a 304 does to the file of an entry: it gets another start, in place where there is room for it.
+//! What a 304 does to an entry and its file: that gets another start, in place where there is room for it.
 
 use std::fs::{self, File};
 use std::io;
@@ -6,10 +6,10 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::disk::{FIRST, start};
+use super::disk::{self, FIRST, start};
 use super::fill::{Room, whole};
 use super::format::Label;
-use super::zone::Ticket;
+use super::zone::{Standing, Ticket};
 use super::{Body, Entry, key};
 use crate::sys;
 
@@ -17,12 +17,14 @@ use crate::sys;
 enum InPlace {
     /// Done; the file has this size.
     Done(u64),
-    /// The head is too long for it, or the file is another response's. What is at its place: device and inode.
+    /// The head is too long for it, or there is no file. What is at its place: device and inode.
     Not(Option<(u64, u64)>),
+    /// The file is another response's.
+    Foreign,
 }
 
 /// Workers, without any lock: an entry that was validated goes on as `new`, which has the same body and `head`. What was purged
-/// meanwhile stays so.
+/// meanwhile stays so, and what has taken its place keeps it: the word about the old one came too late.
 ///
 /// # Errors
 /// The file can not be written, with its path. The entry is good all the same, as long as it is held.
@@ -37,48 +39,72 @@ pub fn renew(ticket: &Ticket, old: &Entry, new: &Arc<Entry>, head: &[u8]) -> io:
         if !ticket.may_store(&new.key, new.stamp) {
             return Ok(());
         }
-        if !zone.has_file(&ticket.hash) {
-            // It is held only, and will be written as it is now.
-            zone.renewed(ticket, new, None);
-            return Ok(());
+        match zone.standing(&ticket.hash, old.stamp) {
+            Standing::Gone => return Ok(()),
+            Standing::Unsaved => {
+                // It will be written as it is now.
+                zone.renewed(ticket, old, new, None);
+                return Ok(());
+            }
+            Standing::Saved | Standing::Unheld => {}
         }
         match in_place(ticket, old, &label) {
             Ok(InPlace::Done(size)) => {
-                zone.renewed(ticket, new, Some(size));
+                zone.renewed(ticket, old, new, Some(size));
                 return Ok(());
             }
+            Ok(InPlace::Foreign) => return Ok(()),
             Ok(InPlace::Not(seen)) => seen,
             Err(error) => {
-                zone.renewed(ticket, new, None);
+                zone.renewed(ticket, old, new, None);
                 return Err(error);
             }
         }
     };
-    let result = anew(ticket, new, seen);
+    let result = anew(ticket, old, new, seen);
     if result.is_err() {
-        zone.renewed(ticket, new, None);
+        zone.renewed(ticket, old, new, None);
     }
     result
 }
 
-/// Writes the start over the old one, if the file is still the old entry's and its body begins behind it (C60).
+/// Workers, without any lock: an entry is not to be served any more, unless another has taken its place.
+///
+/// # Errors
+/// As of [`disk::purge`].
+pub fn forget(ticket: &Ticket, old: &Entry) -> io::Result<()> {
+    let zone = ticket.zone();
+    let _lock = zone.file_lock(&ticket.hash);
+    let is_there = match zone.standing(&ticket.hash, old.stamp) {
+        Standing::Gone => false,
+        Standing::Unsaved | Standing::Saved => true,
+        Standing::Unheld => {
+            let whose = disk::whose(zone.settings, &ticket.hash);
+            whose.is_ok_and(|(_, stamp)| stamp == old.stamp)
+        }
+    };
+    match is_there {
+        true => disk::purge_locked(zone, &ticket.hash).map(drop),
+        false => Ok(()),
+    }
+}
+
+/// With the file lock: writes the start over the old one, if the file is still the old entry's and its body begins behind it (C60).
 fn in_place(ticket: &Ticket, old: &Entry, label: &Label) -> io::Result<InPlace> {
     let path = key::file_path(ticket.zone().settings, &ticket.hash);
     let at = |e: io::Error| super::temp::at(&path, &e);
     let file = match sys::open_own(&path, true) {
         Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound || sys::is_link(&e) => {
-            return Ok(InPlace::Not(None));
-        }
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(InPlace::Not(None)),
+        Err(e) if sys::is_link(&e) => return Ok(InPlace::Foreign),
         Err(e) => return Err(at(e)),
     };
     let meta = file.metadata().map_err(at)?;
-    let seen = Some((meta.dev(), meta.ino()));
     let Some(offset) = fitting(&file, meta.len(), old) else {
-        return Ok(InPlace::Not(seen));
+        return Ok(InPlace::Foreign);
     };
     let Some(bytes) = label.encode(old.len, offset) else {
-        return Ok(InPlace::Not(seen));
+        return Ok(InPlace::Not(Some((meta.dev(), meta.ino()))));
     };
     // Whoever reads it at this moment finds the checksum wrong, and reads again.
     file.write_all_at(&bytes, 0).map_err(at)?;
@@ -96,14 +122,24 @@ fn fitting(file: &File, size: u64, entry: &Entry) -> Option<usize> {
     is_it.then_some(start.prefix.offset)
 }
 
-/// Writes a new file, with a copy of the body. `seen`: what was at its place; if that is another now, it is a newer response.
-fn anew(ticket: &Ticket, new: &Arc<Entry>, seen: Option<(u64, u64)>) -> io::Result<()> {
+/// Writes a new file, with a copy of the body. `seen`: what was at its place, the file of `old` or nothing; where something else is
+/// there or held by now, it is a newer response.
+fn anew(
+    ticket: &Ticket,
+    old: &Entry,
+    new: &Arc<Entry>,
+    seen: Option<(u64, u64)>,
+) -> io::Result<()> {
     let zone = ticket.zone();
     let mut room = Room::new(zone);
     let (temp, size) = whole(zone, &ticket.hash, new, &mut room)?;
     let path = key::file_path(zone.settings, &ticket.hash);
     let _lock = zone.file_lock(&ticket.hash);
-    if !ticket.may_store(&new.key, new.stamp) || identity(&path) != seen {
+    let standing = zone.standing(&ticket.hash, old.stamp);
+    if !ticket.may_store(&new.key, new.stamp)
+        || !matches!(standing, Standing::Saved | Standing::Unheld)
+        || identity(&path) != seen
+    {
         return Ok(());
     }
     let file = temp.place(zone.settings, &ticket.hash)?;
@@ -116,7 +152,7 @@ fn anew(ticket: &Ticket, new: &Arc<Entry>, seen: Option<(u64, u64)>) -> io::Resu
         body,
         ..Entry::clone(new)
     };
-    zone.renewed(ticket, &Arc::new(entry), Some(size));
+    zone.renewed(ticket, old, &Arc::new(entry), Some(size));
     Ok(())
 }
 

@@ -7,7 +7,7 @@ pub struct ZoneView {
     pub path: String,
     /// Stored responses.
     pub entries: u64,
-    /// Bytes on the disk, in whole units of the file system.
+    /// Bytes on the disk, each file in whole units of 4096 bytes, which is what most file systems take.
     pub size: u64,
     pub max_size: Option<u64>,
     /// Bytes of memory: index and what is held.

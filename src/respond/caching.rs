@@ -20,6 +20,9 @@ use crate::http::request::Request;
 use crate::scgi::decimal;
 use crate::template::{Part, Template, Values, Var};
 
+/// What stands in a key between what `--cache-key` says and what we add. No variable can have it.
+pub const NUL: u8 = 0;
+
 /// What a request is asked about at the cache.
 #[derive(Debug)]
 pub struct Subject {
@@ -84,8 +87,9 @@ impl Around<'_> {
         let Some(zone) = zone else { return Ok(None) };
         let mut key = Vec::new();
         cache.key.render(&facts, &mut key);
-        if course.has_moved() && !tells_place(&cache.key) {
-            own_place(request, course, &mut key);
+        if course.has_moved() {
+            zone.is_led_to();
+            own_place(request, course, tells_place(&cache.key), &mut key);
         }
         Ok(Some(Subject {
             zone,
@@ -152,32 +156,35 @@ impl Around<'_> {
     }
 }
 
-/// Whether a key says where a request is, and not only where it came from.
+/// Whether a key says which path a request has now, and not only the one that it came with.
 fn tells_place(key: &Template) -> bool {
     let tells = |part: &Part| matches!(part, Part::Var(Var::Uri | Var::DocumentUri));
     key.parts().iter().any(tells)
 }
 
 /// After a redirect inside the gateway a key like `$request_uri` is still that of where the redirect came from, which must not be
-/// answered with the response of where it leads to (Z37). A path can have a line end (`%0A`), but never a NUL, and no variable can.
-fn own_place(request: &Request, course: &Course, key: &mut Vec<u8>) {
-    key.push(0);
-    match course.location.map(|location| &location.matching) {
-        Some(Match::Named(name)) => key.extend_from_slice(name.as_bytes()),
-        _ => {
-            key.extend_from_slice(request.path());
-            if let Some(query) = request.query() {
-                key.push(b'?');
-                key.extend_from_slice(query);
-            }
+/// answered with the response of where it leads to (Z37): so the place goes behind it, unless the key `tells` it. A name is no
+/// path: an earlier redirect may have chosen the path by what is in no key, and `@name` has other responses for it than the
+/// locations that it belongs to. A path can have a line end (`%0A`), but never a NUL, and no variable can.
+fn own_place(request: &Request, course: &Course, tells: bool, key: &mut Vec<u8>) {
+    if !tells {
+        key.push(NUL);
+        key.extend_from_slice(request.path());
+        if let Some(query) = request.query() {
+            key.push(b'?');
+            key.extend_from_slice(query);
         }
+    }
+    if let Some(Match::Named(name)) = course.location.map(|location| &location.matching) {
+        key.push(NUL);
+        key.extend_from_slice(name.as_bytes());
     }
 }
 
 /// Methods other than GET and HEAD have entries of their own. Nothing that a client chooses can stand for the NUL: see [`own_place`].
 pub fn own_entries(method: &str, key: &mut Vec<u8>) {
     if !matches!(method, "GET" | "HEAD") {
-        key.push(0);
+        key.push(NUL);
         key.extend_from_slice(method.as_bytes());
     }
 }

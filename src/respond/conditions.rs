@@ -140,14 +140,14 @@ fn next_tag(list: &[u8]) -> Option<(&[u8], bool, &[u8])> {
         .iter()
         .position(|b| !matches!(b, b' ' | b'\t' | b','))?;
     let text = list.get(start..)?;
-    let strong = text.strip_prefix(b"W/");
-    let inner = strong.unwrap_or(text).strip_prefix(b"\"")?;
+    let weak = text.strip_prefix(b"W/");
+    let inner = weak.unwrap_or(text).strip_prefix(b"\"")?;
     let end = inner.iter().position(|&b| b == b'"')?;
     let (tag, after) = inner.split_at_checked(end)?;
     let after = trim(after.get(1..)?);
     // Two members need a comma between them.
     match after.first() {
-        None | Some(b',') => Some((tag, strong.is_some(), after)),
+        None | Some(b',') => Some((tag, weak.is_some(), after)),
         Some(_) => None,
     }
 }

@@ -5,6 +5,7 @@
 
 use super::head::{self, Ask};
 use crate::http::status;
+use crate::ops::escape::Out;
 
 /// One response of our own, with a body that says why.
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +50,7 @@ impl Page<'_> {
         if self.is_head || head::is_bodyless(self.status) {
             return 0;
         }
-        out.extend_from_slice(body.as_bytes());
+        out.extend_from_slice(&body);
         body.len()
     }
 
@@ -80,53 +81,49 @@ impl Page<'_> {
         );
     }
 
-    fn body(&self) -> String {
-        let mut body = String::with_capacity(ROOM);
+    fn body(&self) -> Vec<u8> {
+        let mut body = Out(Vec::with_capacity(ROOM));
         if self.json {
             self.write_json(&mut body)
         } else {
             self.write_html(&mut body)
         }
-        body
+        body.0
     }
 
-    fn write_html(&self, body: &mut String) {
-        body.push_str("<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>");
+    fn write_html(&self, body: &mut Out) {
+        body.raw("<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>");
         self.write_title(body);
-        body.push_str("</title>\n<style>body{font:1rem/1.5 sans-serif;max-width:36em;margin:4em auto;padding:0 1em}</style></head>\n");
-        body.push_str("<body>\n<h1>");
+        body.raw("</title>\n<style>body{font:1rem/1.5 sans-serif;max-width:36em;margin:4em auto;padding:0 1em}</style></head>\n");
+        body.raw("<body>\n<h1>");
         self.write_title(body);
-        body.push_str("</h1>\n<p>");
-        body.push_str(explanation(self.status));
-        body.push_str("</p>\n");
+        body.raw("</h1>\n<p>")
+            .raw(explanation(self.status))
+            .raw("</p>\n");
         if let Some(cause) = self.cause {
-            body.push_str("<p>Cause: <code>");
-            push_html(cause, body);
-            body.push_str("</code></p>\n");
+            body.raw("<p>Cause: <code>").text(cause.as_bytes());
+            body.raw("</code></p>\n");
         }
-        body.push_str("<hr><p><small>scgate</small></p>\n</body>\n</html>\n");
+        body.raw("<hr><p><small>scgate</small></p>\n</body>\n</html>\n");
     }
 
     /// `502 Bad Gateway`, or the number alone.
-    fn write_title(&self, body: &mut String) {
-        body.push_str(&self.status.to_string());
+    fn write_title(&self, body: &mut Out) {
+        body.number(self.status.into());
         let reason = status::reason(self.status);
         if !reason.is_empty() {
-            body.push(' ');
-            body.push_str(reason);
+            body.raw(" ").raw(reason);
         }
     }
 
-    fn write_json(&self, body: &mut String) {
-        body.push_str("{\"status\":");
-        body.push_str(&self.status.to_string());
-        body.push_str(",\"reason\":");
-        push_json(status::reason(self.status), body);
+    fn write_json(&self, body: &mut Out) {
+        body.raw("{").key(b"status").number(self.status.into());
+        let reason = status::reason(self.status);
+        body.key(b"reason").string(reason.as_bytes());
         if let Some(cause) = self.cause {
-            body.push_str(",\"cause\":");
-            push_json(cause, body);
+            body.key(b"cause").string(cause.as_bytes());
         }
-        body.push_str("}\n");
+        body.raw("}\n");
     }
 }
 
@@ -158,39 +155,6 @@ fn explanation(status: u16) -> &'static str {
             _ => "",
         },
     }
-}
-
-/// Appends `text` as the text of an HTML element.
-fn push_html(text: &str, out: &mut String) {
-    for letter in text.chars() {
-        match letter {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            _ => out.push(letter),
-        }
-    }
-}
-
-/// Appends `text` as a JSON string (RFC 8259 7).
-fn push_json(text: &str, out: &mut String) {
-    out.push('"');
-    for letter in text.chars() {
-        match letter {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            // Control characters are below 0x20 here, so that two hex digits say it all.
-            '\0'..='\x1f' => {
-                out.push_str("\\u00");
-                for shift in [4, 0] {
-                    out.push(char::from_digit((letter as u32 >> shift) & 15, 16).unwrap_or('0'));
-                }
-            }
-            _ => out.push(letter),
-        }
-    }
-    out.push('"');
 }
 
 #[cfg(test)]
@@ -285,7 +249,7 @@ mod tests {
                 ..PAGE
             })
             .1
-            .contains(r#""cause":"<a href=\"x\">&\\\u000a""#)
+            .contains(r#""cause":"<a href=\"x\">&\\\n""#)
         );
     }
 

@@ -39,7 +39,7 @@ pub struct Reply {
     pub status: u16,
     /// Up to and with the empty line.
     pub head: Vec<u8>,
-    /// Empty for HEAD and 304. No part is empty.
+    /// Empty for HEAD and 304.
     pub body: Vec<Part>,
     /// Of which the body's parts are; `None` where it has none of them.
     pub file: Option<Arc<File>>,

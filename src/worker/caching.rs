@@ -53,7 +53,7 @@ impl Filling {
         let stored = self.fill.commit(self.now);
         self.asking.end(match stored {
             Ok(true) => Verdict::Stored,
-            // It was purged meanwhile: whoever waits asks anew.
+            // It was purged or overtaken meanwhile: whoever waits asks anew.
             Ok(false) => Verdict::Abandoned,
             Err(_) => Verdict::Unstorable,
         });
@@ -124,6 +124,7 @@ impl Script<'_> {
                 self.exchange.course.cache = zone.map(|_| CacheStatus::Hit);
                 status
             }
+            // Not said to one who could not wait: the question has no waiter.
             Found::Wait(..) => return Consulted::Ask,
             Found::Forbidden => 504,
         };
@@ -302,7 +303,7 @@ impl Script<'_> {
             // Of what it depends on now, nobody knows what this entry was the answer to.
             Freshened::Update(storable) if storable.vary_names == entry.variant.names => storable,
             Freshened::Update(_) | Freshened::Drop => {
-                if let Err(error) = disk::purge(asking.zone, &place.hash) {
+                if let Err(error) = disk::forget(place, entry) {
                     log::error!("{}: cache: {error}", self.prefix(None));
                 }
                 self.end_asking(Verdict::Unstorable);

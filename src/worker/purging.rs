@@ -6,25 +6,34 @@ use super::Desk;
 use super::caching::Consulted;
 use super::script::{Passed, Script};
 use crate::cache::rules::{Book, Part};
+use crate::cache::zone::Zone;
 use crate::cache::{disk, key};
-use crate::config::Scgi;
+use crate::config::cache::{Cache, ZoneName};
+use crate::config::{Match, Scgi};
 use crate::http::request::{Limits, Request};
-use crate::respond::caching::{Subject, own_entries};
+use crate::respond::caching::{NUL, Subject, own_entries};
 use crate::scgi::response::Head;
 
 impl Script<'_> {
     /// Purges what the request is about (C79, C80).
     pub(super) fn purge(&mut self, subject: &Subject, desk: &mut Desk) -> Consulted {
         let zone = subject.zone;
-        let found = match subject.key.strip_suffix(b"*") {
+        // Also where a redirect has led it here.
+        let asked = subject.key.split(|byte| *byte == NUL).next();
+        let found = match asked.and_then(|key| key.strip_suffix(b"*")) {
             Some(prefix) => {
                 zone.purge_prefix(prefix, SystemTime::now());
-                if let Err(error) = disk::save_rules(zone) {
-                    log::error!("{}: --cache-purge: {error}", self.prefix(None));
-                }
+                self.save_rules(zone);
                 true
             }
-            None => self.purge_key(subject),
+            None => {
+                let led_to = self.purge_led_to(subject);
+                if led_to {
+                    self.save_rules(zone);
+                }
+                // Nobody knows whether there was anything.
+                self.purge_key(subject) || led_to
+            }
         };
         if !found {
             self.refuse(404);
@@ -51,6 +60,39 @@ impl Script<'_> {
         found
     }
 
+    /// Purges what redirects that began with the key have led to, where there may be any: it is below the key and the place that they
+    /// led to, so only a rule reaches it. False: there can be none.
+    fn purge_led_to(&self, subject: &Subject) -> bool {
+        let zone = subject.zone;
+        let mut applications = self.shared.config.applications();
+        let may_be = zone.was_led_to()
+            || applications.any(|(location, scgi)| {
+                let is_inside = location.internal || matches!(location.matching, Match::Named(_));
+                is_inside && scgi.cache.as_ref().is_some_and(|c| self.may_be_in(zone, c))
+            });
+        if may_be {
+            zone.purge_led_to(&subject.key, SystemTime::now());
+        }
+        may_be
+    }
+
+    fn may_be_in(&self, zone: &Zone, cache: &Cache) -> bool {
+        match cache.zone {
+            ZoneName::Fixed(index) => {
+                let own = self.shared.zones.get(index);
+                own.is_some_and(|own| std::ptr::eq(own, zone))
+            }
+            ZoneName::Template(_) => true,
+        }
+    }
+
+    /// Writes the rules down, so that they hold after a restart.
+    fn save_rules(&self, zone: &Zone) {
+        if let Err(error) = disk::save_rules(zone) {
+            log::error!("{}: purge: {error}", self.prefix(None));
+        }
+    }
+
     /// A request that may have changed something: what is stored of it is not good any more (RFC 9111 4.4).
     pub(super) fn invalidate(&mut self, head: &Head, scgi: &'static Scgi) {
         let (Some(book), Some(cache)) = (Book::of(scgi), &scgi.cache) else {
@@ -74,8 +116,16 @@ impl Script<'_> {
             };
             targets.iter().filter_map(subject).collect::<Vec<_>>()
         });
+        let mut ruled = None;
         for subject in subjects {
             self.purge_key(&subject);
+            if self.purge_led_to(&subject) {
+                ruled = Some(subject.zone);
+            }
+        }
+        // All are of one request, and so of one zone.
+        if let Some(zone) = ruled {
+            self.save_rules(zone);
         }
     }
 }

@@ -187,3 +187,62 @@ fn an_intercepted_error_is_remembered_if_it_may_be_stored() {
         assert_eq!(origin.asked("/a"), asked, "{valid} {fields}");
     }
 }
+
+/// RFC 9111 5.2.1.1, 5.2.1.4: who wants to know how things are now is not told what they were, and then everybody knows.
+#[test]
+fn a_request_for_news_passes_a_remembered_error_by() {
+    for wish in [
+        "Cache-Control: no-cache",
+        "Cache-Control: max-age=0",
+        "Pragma: no-cache",
+    ] {
+        for rules in ["rfc9111", "nginx"] {
+            let origin = Origin::new();
+            let flags = ["--cache-rules", rules, "--cache-valid", "any 10m"];
+            let cached = Cached::start(&origin, &flags);
+            origin.is(Health::Closes);
+            assert_eq!(cached.get("/a").status, 502);
+            origin.is(Health::Well);
+            assert_eq!(cached.get("/a").status, 502);
+            let got = cached.get_with("/a", &format!("{wish}\r\n"));
+            // C48: nginx's rules do not hear it.
+            match rules {
+                "nginx" => assert_eq!((got.status, origin.asked("/a")), (502, 1)),
+                _ => drop(got.is("MISS", "/a 2")),
+            }
+        }
+    }
+}
+
+/// C29: a stale response that may answer in place of an error does so in place of a remembered one, too: that may come of one who
+/// went past the cache.
+#[test]
+fn what_may_be_stale_goes_before_a_remembered_error() {
+    for (use_stale, health, served) in [
+        ("error", Health::Closes, true),
+        ("invalid_header", Health::Babbles, true),
+        ("http_503", Health::Closes, false),
+        ("off", Health::Closes, false),
+    ] {
+        let origin = Origin::new();
+        origin.says("/a", "X-Accel-Expires: @1\r\n", "the body");
+        let flags = [
+            "--cache-valid",
+            "any 10m",
+            "--cache-bypass",
+            "$http_x_fresh",
+            "--cache-use-stale",
+            use_stale,
+        ];
+        let cached = Cached::start(&origin, &flags);
+        cached.get("/a").is("MISS", "the body");
+        origin.is(health);
+        assert_eq!(cached.get_with("/a", "X-Fresh: 1\r\n").status, 502);
+        let got = cached.get("/a");
+        match served {
+            true => drop(got.is("STALE", "the body")),
+            false => assert_eq!((got.status, got.cache.as_str()), (502, "HIT")),
+        }
+        assert_eq!(origin.asked("/a"), 2);
+    }
+}

@@ -152,3 +152,23 @@ fn what_is_on_its_way_is_old_already() {
     assert_eq!(super::take(&mut client, "GET").body, "1");
     assert_ne!(cached.get("/a").body, "1");
 }
+
+/// What a redirect inside the gateway has led to is the response of the target as well.
+#[test]
+fn what_a_redirect_led_to_becomes_invalid() {
+    let origin = Origin::new();
+    let addr = origin.addr();
+    for path in ["/a", "/b"] {
+        origin.says(path, "X-Accel-Redirect: /in\r\n", "");
+    }
+    origin.says("/in", GOOD, "{n}");
+    let flags = ["--location", "= /in", "--internal", "--pass", &addr];
+    let cached = Cached::start(&origin, &[&RULES[..], &flags].concat());
+    cached.get("/a").is("MISS", "1");
+    cached.get("/b").is("MISS", "2");
+    origin.says("/a", "", "changed");
+    assert_eq!(cached.post("/a", "x").body, "changed");
+    origin.says("/a", "X-Accel-Redirect: /in\r\n", "");
+    cached.get("/a").is("MISS", "3");
+    cached.get("/b").is("HIT", "2");
+}

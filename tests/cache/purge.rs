@@ -196,3 +196,62 @@ fn a_marked_file_goes_when_it_is_asked_for() {
     cached.get("/a").is("MISS", "another");
     cached.wait_files(0);
 }
+
+/// A purge is for what redirects inside the gateway have led to as well, in this process or an earlier one.
+#[test]
+fn a_purge_reaches_what_a_redirect_led_to() {
+    for internal in [true, false] {
+        for star in ["", "*"] {
+            let origin = Origin::new();
+            let addr = origin.addr();
+            for path in ["/a", "/ab"] {
+                origin.says(path, "X-Accel-Redirect: /in/a\r\n", "");
+            }
+            origin.says("/in/a", "", "{n}");
+            let inside = ["--location", "/in/", "--pass", &addr, "--internal"];
+            let inside = &inside[..if internal { 5 } else { 4 }];
+            let flags = [&FLAGS[..], inside].concat();
+            let mut cached = Cached::start(&origin, &flags);
+            cached.get("/a").is("MISS", "1");
+            cached.get("/ab").is("MISS", "2");
+            if internal {
+                cached = cached.again(&origin, "", &flags);
+            }
+            assert_eq!(purge(&cached, &format!("/a{star}")), 204);
+            cached = cached.again(&origin, "", &flags);
+            cached.get("/a").is("MISS", "3");
+            let (cache, body) = if star.is_empty() {
+                ("HIT", "2")
+            } else {
+                ("MISS", "4")
+            };
+            cached.get("/ab").is(cache, body);
+        }
+    }
+}
+
+/// The same where the request to purge goes the way itself.
+#[test]
+fn a_purge_may_be_led_there_itself() {
+    let tree = crate::common::Temp::new();
+    let root = tree.file("");
+    let origin = Origin::new();
+    let addr = origin.addr();
+    let mut flags = vec![
+        "--location",
+        "/",
+        "--root",
+        &root,
+        "--error-page",
+        "404 = @app",
+    ];
+    flags.extend(["--location", "@app", "--pass", &addr]);
+    flags.extend(FLAGS);
+    let cached = Cached::start(&origin, &flags);
+    for (target, gone) in [("/a", true), ("/*", true), ("/b", false)] {
+        cached.get("/a");
+        assert_eq!(cached.get("/a").cache, "HIT");
+        assert_eq!(purge(&cached, target), 204);
+        assert_eq!(cached.get("/a").cache == "MISS", gone, "{target}");
+    }
+}

@@ -160,3 +160,63 @@ fn the_cache_status_field_is_about_the_response_that_is_sent() {
     assert_eq!(got.field("cache-status"), None);
     assert!(cached.get("/b").field("cache-status").is_some());
 }
+
+/// Z37: what a named location answers depends on the path that led there, which an earlier redirect may have chosen by what is in
+/// no key.
+#[test]
+fn a_named_location_keeps_paths_apart() {
+    let tree = crate::common::Temp::new();
+    let root = tree.file("");
+    let origin = Origin::new();
+    let addr = origin.addr();
+    origin.says("/doc", "X-Accel-Redirect: /files/alice\r\n", "");
+    origin.says("/files/alice", GOOD, "of alice");
+    origin.says("/files/bob", GOOD, "of bob");
+    let flags = [
+        "--location",
+        "/files/",
+        "--internal",
+        "--root",
+        root.as_str(),
+        "--error-page",
+        "404 = @app",
+        "--location",
+        "@app",
+        "--pass",
+        &addr,
+    ];
+    let cached = Cached::start(&origin, &flags);
+    cached.get("/doc").is("MISS", "of alice");
+    cached.get("/doc").is("HIT", "of alice");
+    origin.says("/doc", "X-Accel-Redirect: /files/bob\r\n", "");
+    cached.get("/doc").is("MISS", "of bob");
+}
+
+/// Z37: nor does what a named location says take the place of the page, where the key has the path: both have the same one.
+#[test]
+fn a_named_location_does_not_answer_for_the_page() {
+    let sorry = Origin::new();
+    sorry.says("/a", GOOD, "sorry");
+    let origin = Origin::new();
+    origin.says("/a", "Status: 503\r\n", "");
+    let addr = sorry.addr();
+    let flags = [
+        "--cache-key",
+        "$host$uri",
+        "--intercept-errors",
+        "on",
+        "--error-page",
+        "503 @sorry",
+        "--location",
+        "@sorry",
+        "--pass",
+        &addr,
+    ];
+    let cached = Cached::start(&origin, &flags);
+    cached.get("/a").with(503, "MISS", "sorry");
+    // The key decides what else tells pages apart.
+    cached.get("/a?x=1").with(503, "HIT", "sorry");
+    origin.says("/a", GOOD, "the page");
+    cached.get("/a").is("MISS", "the page");
+    cached.get("/a").is("HIT", "the page");
+}

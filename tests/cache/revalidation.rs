@@ -1,6 +1,7 @@
 //! Expired entries asked for by condition (C57 to C62, Z43).
 
-use super::{Cached, Health, Origin, date};
+use super::{Cached, Health, Origin, ask, date, take};
+use crate::common::until;
 
 const ON: [&str; 2] = ["--cache-revalidate", "on"];
 /// Stale from the start (C47), with a validator.
@@ -238,5 +239,68 @@ fn a_304_with_another_vary_drops_the_entry() {
         origin.says("/a", "Vary: X-Kind, X-Other\r\n", "the body");
         let got = cached.get_with("/a", &format!("{fields}X-Other: 1\r\n"));
         got.is(cache, "the body");
+    }
+}
+
+/// C60: by the time of a 304 another response may have come that was asked for later: that one stays, wherever it is by then.
+#[test]
+fn a_304_that_comes_late_leaves_alone_what_is_newer() {
+    let long = "newer".repeat(4000);
+    let (good, drops) = ("X-Accel-Expires: 100", "Cache-Control: no-store");
+    for (rules, body, saved, word) in [
+        ("nginx", "newer", false, good),
+        ("nginx", "newer", true, drops),
+        ("rfc9111", "newer", true, good),
+        ("rfc9111", &*long, true, good),
+    ] {
+        let origin = Origin::new();
+        origin.says("/a", STALE, "older");
+        let flags = [&ON[..], &["--cache-rules", rules]].concat();
+        let cached = Cached::start(&origin, &flags);
+        cached.get("/a").is("MISS", "older");
+        cached.wait_files(1);
+        origin.says("/a", &format!("Status: 304\r\n{word}\r\n"), "");
+        let latch = origin.holds("/a");
+        let mut client = cached.client();
+        ask(&mut client, "GET", "/a", "");
+        origin.wait_asked("/a", 2);
+        origin.holds_no_more("/a");
+        origin.says("/a", "X-Accel-Expires: 100\r\nETag: \"v2\"\r\n", body);
+        cached.get("/a").is("EXPIRED", body);
+        cached.get("/a").is("HIT", body);
+        let path = cached.cache_dir().join(&cached.files()[0]);
+        let is_saved = || {
+            let bytes = std::fs::read(&path).unwrap_or_default();
+            String::from_utf8_lossy(&bytes).contains("newer")
+        };
+        if saved {
+            until("the newer one to be on the disk", is_saved);
+        }
+        latch.open();
+        take(&mut client, "GET").is("REVALIDATED", "older");
+        cached.get("/a").is("HIT", body);
+        let cached = cached.again(&origin, "", &flags);
+        cached.get("/a").is("HIT", body);
+    }
+}
+
+/// The same for a whole response.
+#[test]
+fn a_response_that_comes_late_leaves_alone_what_is_newer() {
+    let long = "older".repeat(4000);
+    for body in ["older", &long] {
+        let origin = Origin::new();
+        origin.says("/a", "X-Accel-Expires: 100\r\n", body);
+        let cached = Cached::start(&origin, &[]);
+        let latch = origin.holds("/a");
+        let mut client = cached.client();
+        ask(&mut client, "GET", "/a", "");
+        origin.wait_asked("/a", 1);
+        origin.holds_no_more("/a");
+        origin.says("/a", "X-Accel-Expires: 100\r\n", "newer");
+        cached.get("/a").is("MISS", "newer");
+        latch.open();
+        take(&mut client, "GET").is("MISS", body);
+        cached.get("/a").is("HIT", "newer");
     }
 }

@@ -1,6 +1,6 @@
 //! `--cache-rules rfc9111`: what the standard says beyond nginx's rules (Z54; RFC 9111, 9211, 9213, 5861).
 
-use super::{Cached, Health, Origin, date};
+use super::{Cached, Got, Health, Origin, ask, date, take};
 
 const RULES: [&str; 2] = ["--cache-rules", "rfc9111"];
 const GOOD: &str = "Cache-Control: max-age=100\r\n";
@@ -267,6 +267,45 @@ fn the_cache_status_field_says_what_happened() {
     status("/behind");
     let (_, all) = status("/behind");
     assert!(all.starts_with("inner; hit"), "{all}");
+}
+
+/// RFC 9211: also where nothing is to be stored, for another reason.
+#[test]
+fn the_cache_status_field_says_why_also_of_what_passes_by() {
+    let origin = Origin::new();
+    origin.says("/a", "X-Accel-Expires: @1\r\nETag: \"v1\"\r\n", "the body");
+    let flags = [
+        "--cache-status",
+        "gate",
+        "--cache-max-range-offset",
+        "2",
+        "--cache-lock",
+        "on",
+        "--cache-lock-timeout",
+        "10ms",
+    ];
+    let cached = start(&origin, &flags);
+    let far = "Range: bytes=4-\r\n";
+    let status = |got: Got| got.field("cache-status").map(str::to_owned);
+    let is = |fields: &str, wanted: &str| {
+        let got = status(cached.get_with("/a", fields));
+        assert_eq!(got.as_deref(), Some(wanted), "{fields:?}");
+    };
+    is(far, "gate; fwd=uri-miss");
+    is("", "gate; fwd=uri-miss; stored");
+    is(far, "gate; fwd=stale");
+    // One fills it, and another has waited for that until it was enough.
+    let latch = origin.holds("/a");
+    let mut client = cached.client();
+    ask(&mut client, "GET", "/a", "");
+    origin.wait_asked("/a", 4);
+    origin.holds_no_more("/a");
+    is("", "gate; fwd=stale; collapsed");
+    latch.open();
+    assert_eq!(
+        status(take(&mut client, "GET")).as_deref(),
+        Some("gate; fwd=stale; stored")
+    );
 }
 
 /// C49, C38: the settings still give a time to what says nothing.

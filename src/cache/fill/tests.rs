@@ -365,8 +365,48 @@ fn a_304_does_not_touch_another_responses_file() {
     let before = inode(zone, b"a");
     let kept = fs::File::open(&path).unwrap();
     let new = renewed(zone, &old, HEAD);
-    // The descriptor of the old entry was of this file, and has lost its body with it.
-    assert!(renew(&ticket, &old, &new, HEAD).is_err());
+    renew(&ticket, &old, &new, HEAD).unwrap();
     assert_eq!(inode(zone, b"a"), before);
     assert_eq!(kept.metadata().unwrap().len(), 7);
+}
+
+#[test]
+fn a_304_that_comes_late_leaves_alone_what_is_newer() {
+    let scratch = Scratch::new();
+    let long = long_body();
+    let mut longer_head = HEAD[..HEAD.len() - 2].to_vec();
+    longer_head.extend_from_slice(&[b"X: ".to_vec(), vec![b'x'; 6000]].concat());
+    longer_head.extend_from_slice(b"\r\n\r\n");
+    for (key, body, saves) in [
+        (&b"unsaved"[..], &b"newer"[..], false),
+        (b"saved", b"newer", true),
+        (b"long", &long, false),
+    ] {
+        for head in [HEAD, &longer_head] {
+            let zone = zone(place(&scratch));
+            let ticket = store(zone, key, b"older");
+            while saver(zone).step(Instant::now()) {}
+            let old = held(zone, key).unwrap();
+            let new = renewed(zone, &old, head);
+            store(zone, key, body);
+            while saves && saver(zone).step(Instant::now()) {}
+            let is_newer = || held(zone, key).is_some_and(|entry| body_of(&entry) == body);
+            renew(&ticket, &old, &new, head).unwrap();
+            assert!(is_newer());
+            disk::forget(&ticket, &old).unwrap();
+            assert!(is_newer());
+            // Where nothing is held the file tells.
+            while saver(zone).step(Instant::now()) {}
+            for _ in 0..2 {
+                zone.trim();
+            }
+            renew(&ticket, &old, &new, head).unwrap();
+            disk::forget(&ticket, &old).unwrap();
+            let newer = found(zone, key).unwrap();
+            assert_eq!(body_of(&newer), body);
+            disk::forget(&ticket, &newer).unwrap();
+            assert!(held(zone, key).is_none());
+            assert_eq!(files(scratch.path()), NOTHING);
+        }
+    }
 }

@@ -8,7 +8,7 @@ use super::walk::{Item, Walk};
 use crate::cache::zone::Zone;
 use crate::cache::{disk, format, key, temp};
 
-/// One walk through all files, by name and size only. It begins at once; until it is over, a request for what the index lacks
+/// One walk through all files, by name and size only, or as many as it takes. It begins at once; until it is over, a request for what the index lacks
 /// tries the disk.
 #[derive(Debug)]
 pub struct Loader {
@@ -16,6 +16,7 @@ pub struct Loader {
     walk: Option<Walk>,
     /// How many files and directories are none of ours, and one of them.
     foreign: (usize, PathBuf),
+    done: bool,
 }
 
 impl Loader {
@@ -24,10 +25,16 @@ impl Loader {
             zone,
             walk: None,
             foreign: (0, PathBuf::new()),
+            done: false,
         }
     }
 
-    /// One file. False: all is done.
+    /// The index knows all files.
+    pub fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// One file. False: the walk is over; unless all is done, the next step begins another.
     pub fn step(&mut self, now: Instant) -> bool {
         let settings = self.zone.settings;
         let walk = self.walk.get_or_insert_with(|| {
@@ -36,7 +43,8 @@ impl Loader {
         });
         match walk.step() {
             None => {
-                self.finish();
+                let failed = walk.has_failed();
+                self.finish(failed);
                 return false;
             }
             Some(Item::Other) => {}
@@ -65,10 +73,16 @@ impl Loader {
         true
     }
 
-    fn finish(&self) {
+    fn finish(&mut self, failed: bool) {
+        let (count, path) = std::mem::take(&mut self.foreign);
+        self.walk = None;
+        if failed {
+            // As long as it is not over, what the index lacks is looked for on the disk.
+            return;
+        }
+        self.done = true;
         self.zone.loaded();
-        let (count, path) = &self.foreign;
-        if *count > 0 {
+        if count > 0 {
             log::warn!(
                 "cache: {} is one of {count} that are not of the cache and are left alone",
                 path.display()

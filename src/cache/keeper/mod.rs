@@ -14,20 +14,22 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::zone::Zone;
 use super::{disk, purged};
 use crate::config::cache::Pace;
 use loader::Loader;
 use manager::Manager;
-use purger::Purger;
+use purger::{End, Purger};
 use saver::Saver;
 
 /// Its stack in bytes: a path, the start of a file and log lines.
 const STACK: usize = 128 * 1024;
 /// How often it looks after all zones where there are several: only the first one can wake it.
 const ROUND: Duration = Duration::from_secs(1);
+/// How long after a walk that could not look at everything the next one begins: what was short then may not be any more.
+const AGAIN: Duration = Duration::from_secs(30);
 /// The shortest sleep, whatever is configured: entries wait for being written, and a second look costs little.
 const MOMENT: Duration = Duration::from_millis(1);
 
@@ -51,7 +53,7 @@ impl Keeper {
         }
         for zone in zones {
             disk::check(zone.settings)?;
-            zone.set_rules(purged::load(zone.settings)?);
+            zone.set_rules(purged::load(zone.settings)?, SystemTime::now());
         }
         let ending: &'static AtomicBool = Box::leak(Box::new(AtomicBool::new(false)));
         let (tell, ended) = mpsc::channel();
@@ -148,6 +150,7 @@ impl Ward {
             let pace = &self.zone.settings.loader;
             match stretch(pace, || loader.step(Instant::now())) {
                 Some(due) => self.load_due = due,
+                None if !loader.is_done() => self.load_due = Instant::now() + AGAIN,
                 None => {
                     self.loader = None;
                     // Only now is it known whether that is too much.
@@ -190,17 +193,23 @@ impl Ward {
 
     fn purge(&mut self, now: Instant) -> Option<Instant> {
         let pace = self.zone.settings.purger.as_ref()?;
+        if now < self.purge_due {
+            return Some(self.purge_due);
+        }
         if self.purger.is_none() {
             self.purger = Some(Purger::begin(self.zone, now)?);
-            self.purge_due = now;
         }
         let purger = self.purger.as_mut()?;
-        if now >= self.purge_due {
-            match stretch(pace, || purger.step()) {
-                Some(due) => self.purge_due = due,
-                None if purger.finish() => self.purger = None,
-                None => self.purge_due = Instant::now() + saver::DELAY,
-            }
+        match stretch(pace, || purger.step()) {
+            Some(due) => self.purge_due = due,
+            None => match purger.finish() {
+                End::Done => self.purger = None,
+                End::Waits => self.purge_due = Instant::now() + saver::DELAY,
+                End::Failed => {
+                    self.purger = None;
+                    self.purge_due = Instant::now() + AGAIN;
+                }
+            },
         }
         // With the walk over, rules that came meanwhile want another.
         Some(self.purge_due)

@@ -191,7 +191,7 @@ fn purges_by_wildcard_are_carried_out_and_forgotten() {
     // A rule that came later is not over with this walk.
     let later = zone.purge_prefix(b"x", SystemTime::now());
     while purger.step() {}
-    assert!(purger.finish());
+    assert_eq!(purger.finish(), End::Done);
     assert_eq!(purged::load(zone.settings).unwrap(), zone.rules());
     assert_eq!(zone.rules(), [later]);
     assert_eq!(files(scratch.path()).len(), 3);
@@ -199,7 +199,7 @@ fn purges_by_wildcard_are_carried_out_and_forgotten() {
     assert!(found(zone, b"http://a/2").is_ok() && found(zone, b"http://b/1").is_ok());
     let mut purger = Purger::begin(zone, Instant::now()).unwrap();
     while purger.step() {}
-    assert!(purger.finish());
+    assert_eq!(purger.finish(), End::Done);
     assert_eq!(files(scratch.path()).len(), 2);
 }
 
@@ -211,9 +211,9 @@ fn a_purge_is_not_over_while_what_it_hits_waits_to_be_written() {
     zone.purge_prefix(b"", SystemTime::now());
     let mut purger = Purger::begin(zone, Instant::now()).unwrap();
     while purger.step() {}
-    assert!(!purger.finish());
+    assert_eq!(purger.finish(), End::Waits);
     while saver(zone).step(Instant::now()) {}
-    assert!(purger.finish());
+    assert_eq!(purger.finish(), End::Done);
     let visit = zone.visit(&key::hash(b"a"), Instant::now()).unwrap();
     assert!(!matches!(visit.known, Known::Held(_)));
 }
@@ -234,6 +234,57 @@ fn stretches_end_by_number_and_by_time() {
     assert!(stretch(&pace(7, 0), &mut step).is_some());
     assert_eq!(count, 8);
     assert_eq!(stretch(&pace(7, 1000), || false), None);
+}
+
+/// Something else than the zone's directory is at its place, which is as good as one that can not be opened.
+fn without_directory(zone: &Zone, scratch: &Scratch, act: impl FnOnce()) {
+    let aside = scratch.at("aside");
+    fs::rename(&zone.settings.path, &aside).unwrap();
+    fs::write(&zone.settings.path, "").unwrap();
+    act();
+    fs::remove_file(&zone.settings.path).unwrap();
+    fs::rename(&aside, &zone.settings.path).unwrap();
+}
+
+#[test]
+fn a_walk_that_can_not_look_at_everything_does_not_end_the_rules() {
+    let scratch = Scratch::new();
+    let mut settings = place(&scratch);
+    settings.purger = Some(settings.manager);
+    let zone = zone(settings);
+    store_short(zone, b"a", b"body");
+    let rule = zone.purge_prefix(b"", SystemTime::now());
+    let mut ward = Ward::new(zone, Instant::now());
+    ward.loader = None;
+    without_directory(zone, &scratch, || {
+        while ward.purger.is_some() || ward.purge_due <= Instant::now() {
+            ward.purge(Instant::now());
+        }
+    });
+    assert_eq!(zone.rules(), [rule]);
+    // The next walk is not for at once.
+    assert!(ward.purge(Instant::now()).is_some() && ward.purger.is_none());
+    while !zone.rules().is_empty() {
+        ward.purge(Instant::now() + AGAIN);
+    }
+    assert_eq!(files(scratch.path()), NOTHING);
+}
+
+#[test]
+fn what_can_not_be_loaded_is_loaded_later() {
+    let scratch = Scratch::new();
+    store_short(zone(place(&scratch)), b"a", b"body");
+    let zone = zone(place(&scratch));
+    let mut ward = Ward::new(zone, Instant::now());
+    without_directory(zone, &scratch, || {
+        while ward.load_due <= Instant::now() {
+            ward.load(Instant::now());
+        }
+    });
+    assert!(zone.view().loading);
+    while ward.load(Instant::now() + AGAIN).is_some() {}
+    let view = zone.view();
+    assert_eq!((view.loading, view.entries), (false, 1));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! the request, the stored entry or the response, the clock and the settings alone. `nginx` goes by C38 to C56 with the
 //! corrections Z38 to Z44 and Z48 to Z50, `rfc9111` by the standard.
 
+mod heard;
 mod nginx;
 mod rfc9111;
 pub mod stored;
@@ -86,6 +87,16 @@ pub enum Freshened {
 }
 
 impl Trouble {
+    /// What may be behind a status that is remembered: we say it of faults of ours, or the application has said it.
+    pub fn behind(status: u16) -> impl Iterator<Item = Trouble> {
+        let faults: &[Trouble] = match status {
+            502 => &[Trouble::Error, Trouble::InvalidHeader],
+            504 => &[Trouble::Timeout],
+            _ => &[],
+        };
+        faults.iter().copied().chain([Trouble::Status(status)])
+    }
+
     /// Whether `--cache-use-stale` lists it, and whether it is a failure that stale-if-error is about (RFC 5861 4, Z41).
     fn judged(self, listed: &UseStale) -> (bool, bool) {
         match self {
@@ -127,6 +138,14 @@ impl<'a> Book<'a> {
         match self.cache.rules {
             RuleBook::Nginx => false, // C48
             RuleBook::Rfc9111 => rfc9111::only_if_cached(self, request),
+        }
+    }
+
+    /// The request wants to know how things are now (RFC 9111 5.2.1.1, 5.2.1.4): nothing that is remembered answers it.
+    pub fn wants_news(&self, request: &Request) -> bool {
+        match self.cache.rules {
+            RuleBook::Nginx => false, // C48
+            RuleBook::Rfc9111 => rfc9111::wants_news(request),
         }
     }
 
@@ -217,6 +236,13 @@ impl Meta {
     /// It came when the clock was ahead: what it says of its time can not be used, for it would be fresh for as long again.
     fn is_of_the_future(&self, now: u64) -> bool {
         self.received > now.saturating_add(CLOCK_STEP)
+    }
+
+    /// Within so many seconds after it was fresh; a window of 0 is none. Whose time can not be used has none either, for it would be
+    /// open for as long as it was to be fresh.
+    fn is_in_window(&self, seconds: u32, now: u64) -> bool {
+        let end = self.fresh_until.saturating_add(u64::from(seconds));
+        seconds > 0 && !self.is_of_the_future(now) && now.max(self.received) <= end
     }
 }
 

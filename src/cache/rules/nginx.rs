@@ -3,12 +3,12 @@
 //! The directives of requests mean nothing here (C48), nothing is heuristic (C38), and nobody's request makes a stored response
 //! invalid.
 
+use super::heard::{accel_expires, fitting, hear};
 use super::{Book, Freshened, Part, Reuse, Storable, Times, Trouble, has_body, stored};
 use crate::cache::directives::{ResponseDirectives, Seconds};
 use crate::cache::{Entry, Meta, vary};
 use crate::http::date;
 use crate::http::request::Request;
-use crate::scgi::decimal;
 use crate::scgi::response::{Head, Known};
 
 /// C9: GET and HEAD always, POST where the settings have it.
@@ -27,7 +27,7 @@ pub fn reuse(book: &Book<'_>, meta: &Meta, now: u64) -> Reuse {
     if now <= meta.fresh_until && !meta.no_cache && !meta.is_of_the_future(now) {
         return Reuse::Fresh;
     }
-    let in_window = now <= window_end(meta, meta.stale_while);
+    let in_window = meta.is_in_window(meta.stale_while, now);
     Reuse::Expired {
         while_updating: may_be_stale(meta) && (book.cache.use_stale.updating || in_window),
     }
@@ -36,7 +36,7 @@ pub fn reuse(book: &Book<'_>, meta: &Meta, now: u64) -> Reuse {
 /// C29, C31, C32; Z41: the window of stale-if-error is open for failures that the application reports itself, too.
 pub fn stale_on(book: &Book<'_>, meta: &Meta, trouble: Trouble, now: u64) -> bool {
     let (is_listed, is_failure) = trouble.judged(&book.cache.use_stale);
-    let in_window = is_failure && now <= window_end(meta, meta.stale_error);
+    let in_window = is_failure && meta.is_in_window(meta.stale_error, now);
     may_be_stale(meta) && (is_listed || in_window)
 }
 
@@ -53,7 +53,10 @@ pub fn store(
     if part(book, request) != Part::Takes {
         return Err("the method is not cached");
     }
-    forbidden(book, head)?;
+    fitting(book, head)?;
+    if !book.ignore.set_cookie && head.field("set-cookie").is_some() {
+        return Err("Set-Cookie"); // C41
+    }
     let heard = Heard::of(book, head);
     let until = match heard.says(book, head, times) {
         Says::Until(until) => until,
@@ -74,10 +77,7 @@ pub fn freshen(book: &Book<'_>, entry: &Entry, head: &Head, times: Times) -> Fre
     };
     let heard = Heard::of(book, &merged);
     // C60: without any time it stays, and is validated each time.
-    let spent = Until {
-        last: times.received.saturating_sub(1),
-        by_settings: false,
-    };
+    let spent = times.received.saturating_sub(1);
     let until = match own {
         Says::Until(until) => until,
         _ => match heard.says(book, &merged, times) {
@@ -91,45 +91,14 @@ pub fn freshen(book: &Book<'_>, entry: &Entry, head: &Head, times: Times) -> Fre
     storable.map_or(Freshened::Drop, Freshened::Update)
 }
 
-/// What forbids storing before anybody asks for how long.
-fn forbidden(book: &Book<'_>, head: &Head) -> Result<(), &'static str> {
-    let ignore = book.ignore;
-    match head.status() {
-        206 => return Err("the response is a part"), // Z50
-        // It answers somebody's condition, and would be served to all.
-        304 => return Err("the response is a 304"),
-        _ => {}
-    }
-    if !ignore.set_cookie && head.field("set-cookie").is_some() {
-        return Err("Set-Cookie"); // C41
-    }
-    // C19.
-    let field = |which| head.known_field(which);
-    if !ignore.redirect && field(Known::AccelRedirect).is_some() {
-        return Err("X-Accel-Redirect");
-    }
-    let unbuffered = |value: &[u8]| value.eq_ignore_ascii_case(b"no");
-    if !ignore.buffering && field(Known::AccelBuffering).is_some_and(unbuffered) {
-        return Err("X-Accel-Buffering: no");
-    }
-    Ok(())
-}
-
-/// Until when a response is fresh.
-#[derive(Debug, Clone, Copy)]
-struct Until {
-    /// Seconds since 1970; this one included (C21).
-    last: u64,
-    by_settings: bool,
-}
-
-/// What a response says about that.
+/// What a response says about the time that it is fresh.
 enum Says {
     /// It is not to be stored.
     Forbids(&'static str),
     /// There is no time left, or none that can be read.
     Spent(&'static str),
-    Until(Until),
+    /// The last second, since 1970, in which it is fresh (C21).
+    Until(u64),
     Nothing,
 }
 
@@ -142,27 +111,19 @@ struct Heard {
 
 impl Heard {
     fn of(book: &Book<'_>, head: &Head) -> Heard {
-        if let Some(directives) = ResponseDirectives::targeted(head, &book.cache.targeted) {
-            return Heard {
-                directives,
-                expires: false,
-            };
-        }
+        let (directives, expires) = hear(book, head);
         Heard {
-            directives: match book.ignore.cache_control {
-                true => ResponseDirectives::default(), // C49: with the stale extensions
-                false => ResponseDirectives::of(head),
-            },
-            expires: !book.ignore.expires,
+            directives,
+            expires,
         }
     }
 
     /// In the order of C38. What X-Accel-Expires allows, no directive forbids (C45).
     fn says(&self, book: &Book<'_>, head: &Head, times: Times) -> Says {
-        if !book.ignore.accel_expires
-            && let Some(says) = accel_expires(head, times)
-        {
-            return says;
+        match accel_expires(book, head, times) {
+            Err(why) => return Says::Forbids(why),
+            Ok(Some(until)) => return Says::Until(until),
+            Ok(None) => {}
         }
         let directives = &self.directives;
         if directives.no_store {
@@ -191,20 +152,18 @@ impl Heard {
         book: &Book<'_>,
         head: &Head,
         times: Times,
-        until: Until,
+        until: u64,
     ) -> Result<Storable, &'static str> {
         let directives = &self.directives;
         let stale_while = directives.stale_while_revalidate.unwrap_or(0);
         let meta = Meta {
             received: times.received,
             initial_age: stored::initial_age(head, times),
-            fresh_until: until.last,
+            fresh_until: until,
             stale_while,
             stale_error: directives.stale_if_error.unwrap_or(stale_while), // C33
             must_revalidate: directives.must_revalidate || directives.proxy_revalidate,
             no_cache: false,
-            heuristic: false,
-            by_settings: until.by_settings,
         };
         Ok(Storable {
             meta,
@@ -217,22 +176,6 @@ impl Heard {
     }
 }
 
-/// Seconds from now; 0: not stored; `@` and seconds since 1970, also past ones (C47). `None`: there is none that can be read.
-fn accel_expires(head: &Head, times: Times) -> Option<Says> {
-    let value = head.known_field(Known::AccelExpires)?;
-    let last = match value.strip_prefix(b"@") {
-        Some(absolute) => decimal::parse(absolute)?,
-        None => match decimal::parse(value)? {
-            0 => return Some(Says::Forbids("X-Accel-Expires: 0")),
-            seconds => times.received.saturating_add(seconds),
-        },
-    };
-    Some(Says::Until(Until {
-        last,
-        by_settings: true,
-    }))
-}
-
 /// C43; Z42: the age that the response already has is a part of its time.
 fn remaining(seconds: u32, head: &Head, times: Times) -> Says {
     if seconds == 0 {
@@ -241,10 +184,7 @@ fn remaining(seconds: u32, head: &Head, times: Times) -> Says {
     let age = stored::initial_age(head, times);
     match seconds.checked_sub(age) {
         None | Some(0) => Says::Spent("it is older than its max-age"),
-        Some(left) => Says::Until(Until {
-            last: times.received.saturating_add(u64::from(left)),
-            by_settings: false,
-        }),
+        Some(left) => Says::Until(times.received.saturating_add(u64::from(left))),
     }
 }
 
@@ -252,32 +192,22 @@ fn remaining(seconds: u32, head: &Head, times: Times) -> Says {
 fn expires(head: &Head, times: Times) -> Says {
     match head.known_field(Known::Expires).map(date::parse) {
         None => Says::Nothing,
-        Some(Some(last)) if last >= times.received => Says::Until(Until {
-            last,
-            by_settings: false,
-        }),
+        Some(Some(last)) if last >= times.received => Says::Until(last),
         Some(_) => Says::Spent("Expires is past"),
     }
 }
 
 /// C40, Z39.
-fn by_status(book: &Book<'_>, status: u16, times: Times) -> Result<Until, &'static str> {
+fn by_status(book: &Book<'_>, status: u16, times: Times) -> Result<u64, &'static str> {
     match book.cache.valid_seconds(status).unwrap_or(0) {
         0 => Err("nothing gives it a time"),
-        seconds => Ok(Until {
-            last: times.received.saturating_add(seconds),
-            by_settings: true,
-        }),
+        seconds => Ok(times.received.saturating_add(seconds)),
     }
 }
 
 /// Z40: what must be validated is never served stale, whatever the settings or the windows say.
 fn may_be_stale(meta: &Meta) -> bool {
     !meta.must_revalidate && !meta.no_cache
-}
-
-fn window_end(meta: &Meta, seconds: u32) -> u64 {
-    meta.fresh_until.saturating_add(u64::from(seconds))
 }
 
 #[cfg(test)]

@@ -35,6 +35,12 @@ pub fn only_if_cached(book: &Book<'_>, request: &Request) -> bool {
     part(book, request) == Part::Takes && RequestDirectives::of(request).only_if_cached
 }
 
+/// RFC 9111 5.2.1.1, 5.2.1.4.
+pub fn wants_news(request: &Request) -> bool {
+    let wanted = RequestDirectives::of(request);
+    wanted.no_cache || wanted.max_age == Some(0)
+}
+
 /// RFC 9111 4: fresh, or stale and allowed to be, and nobody wants it validated.
 pub fn reuse(book: &Book<'_>, meta: &Meta, request: &Request, now: u64) -> Reuse {
     let ask = |while_updating| Reuse::Expired { while_updating };
@@ -64,7 +70,7 @@ pub fn reuse(book: &Book<'_>, meta: &Meta, request: &Request, now: u64) -> Reuse
         MaxStale::Absent if wanted.max_age.is_some() => return ask(false),
         MaxStale::Absent | MaxStale::Seconds(_) => {}
     }
-    ask(book.cache.use_stale.updating || is_in_window(meta, meta.stale_while, now))
+    ask(book.cache.use_stale.updating || meta.is_in_window(meta.stale_while, now))
 }
 
 /// RFC 9111 4.2.4, RFC 5861 4: stale-if-error of the response or of the request, or the settings. It counts whatever the
@@ -82,9 +88,8 @@ pub fn stale_on(
     }
     let (is_listed, is_failure) = trouble.judged(&book.cache.use_stale);
     let by_request = wanted.stale_if_error.unwrap_or(0);
-    let now = now.max(meta.received);
     let window = meta.stale_error.max(by_request);
-    is_listed || (is_failure && is_in_window(meta, window, now))
+    is_listed || (is_failure && meta.is_in_window(window, now))
 }
 
 /// RFC 9111 4.4: an unsafe request that has succeeded makes its target invalid, and what Location and Content-Location name on
@@ -116,11 +121,6 @@ pub fn converts_head(_: &Book<'_>) -> bool {
 /// RFC 9111 5.2.1.1. Ages are counted in whole seconds, so none is really 0: `max-age=0` wants a validation.
 fn is_too_old(meta: &Meta, max_age: Option<u32>, now: u64) -> bool {
     max_age.is_some_and(|seconds| seconds == 0 || meta.age(now) > u64::from(seconds))
-}
-
-/// Within so many seconds after it was fresh; a window of 0 is none.
-fn is_in_window(meta: &Meta, seconds: u32, now: u64) -> bool {
-    seconds > 0 && now <= meta.fresh_until.saturating_add(u64::from(seconds))
 }
 
 #[cfg(test)]

@@ -77,6 +77,19 @@ pub struct Ticket {
     verdict: Verdict,
 }
 
+/// What has become of an entry that somebody has found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It is held, and not on the disk.
+    Unsaved,
+    /// It is held, and on the disk.
+    Saved,
+    /// It is not held any more; the file may be its own.
+    Unheld,
+    /// Another has taken its place, or none.
+    Gone,
+}
+
 impl Zone {
     /// The right to fill the entry of a key that was just visited, unless somebody has it who began less than `age` ago (C25).
     pub fn lease(&'static self, hash: &Hash, version: u32, now: Instant, age: Duration) -> Leased {
@@ -168,7 +181,7 @@ impl Zone {
     pub fn hold_new(&self, ticket: &Ticket, entry: &Arc<Entry>, now: Instant) -> bool {
         let mut state = self.lock();
         let may_wait = state.dirty.len() < self.settings.size / SIZE_FOR_ONE_UNSAVED;
-        if !may_wait || !state.may_store(ticket, &entry.key, entry.stamp) {
+        if !may_wait || !state.may_fill(ticket, &entry.key, entry.stamp) {
             return false;
         }
         if !state.index.hold(&ticket.hash, entry, true) {
@@ -202,16 +215,46 @@ impl Zone {
             return;
         }
         state.index.set_size(&ticket.hash, size);
+        if state.is_superseded(&ticket.hash, entry.stamp) {
+            // It came since the worker looked, so it is not saved yet, and takes the file's place when it is.
+            return;
+        }
         state.index.hold(&ticket.hash, entry, false);
         state.stored(&ticket.hash);
     }
 
+    /// What has become of the entry with this stamp.
+    pub fn standing(&self, hash: &Hash, stamp: u64) -> Standing {
+        let state = self.lock();
+        let Some(node) = state.index.get(hash) else {
+            return Standing::Gone;
+        };
+        match node.held() {
+            Some(held) if held.stamp != stamp => Standing::Gone,
+            Some(_) if node.is_dirty() || !node.is_on_disk() => Standing::Unsaved,
+            Some(_) => Standing::Saved,
+            None if node.is_on_disk() => Standing::Unheld,
+            None => Standing::Gone,
+        }
+    }
+
     /// An entry that was validated goes on with other fields and times. What is on the disk is its old head, or, where
-    /// `size` says so, already the new one. False: it is not held, for it was purged, or for want of room.
-    pub fn renewed(&self, ticket: &Ticket, entry: &Arc<Entry>, size: Option<u64>) -> bool {
+    /// `size` says so, already the new one. False: it is not held, for it was purged, for another has taken its place, or for want
+    /// of room.
+    pub fn renewed(
+        &self,
+        ticket: &Ticket,
+        old: &Entry,
+        entry: &Arc<Entry>,
+        size: Option<u64>,
+    ) -> bool {
         let now = Instant::now();
         let mut state = self.lock();
-        if !state.may_store(ticket, &entry.key, entry.stamp) {
+        let node = state.index.get(&ticket.hash);
+        let held = node.and_then(Node::held).map(|held| held.stamp);
+        // Where nothing is held only the file tells whether it is still the same response.
+        let is_same = held.map_or(size.is_some(), |stamp| stamp == old.stamp);
+        if !is_same || !state.may_store(ticket, &entry.key, entry.stamp) {
             return false;
         }
         // What was not on the disk yet is to be written all the same.
@@ -257,6 +300,18 @@ impl State {
         self.is_current(&ticket.hash, ticket.version) && !self.is_purged(key, stamp)
     }
 
+    /// The same for a new response: none that was asked for later is there already.
+    fn may_fill(&self, ticket: &Ticket, key: &[u8], stamp: u64) -> bool {
+        self.may_store(ticket, key, stamp) && !self.is_superseded(&ticket.hash, stamp)
+    }
+
+    /// What is held was asked for later. A stamp that is beyond all that were given says nothing: it is of a time when the clock was
+    /// ahead.
+    fn is_superseded(&self, hash: &Hash, stamp: u64) -> bool {
+        let held = self.index.get(hash).and_then(Node::held);
+        held.is_some_and(|held| stamp < held.stamp && held.stamp <= self.stamp)
+    }
+
     /// A ticket that kept a node in the index is no more.
     fn unpin(&mut self, hash: &Hash) {
         if let Some(node) = self.index.get_mut(hash) {
@@ -289,6 +344,11 @@ impl Ticket {
     /// stored.
     pub fn may_store(&self, key: &[u8], stamp: u64) -> bool {
         self.zone.lock().may_store(self, key, stamp)
+    }
+
+    /// The same for a new response, which must not take the place of one that was asked for later.
+    pub fn may_fill(&self, key: &[u8], stamp: u64) -> bool {
+        self.zone.lock().may_fill(self, key, stamp)
     }
 
     /// Ends with a word on how it went.

@@ -8,11 +8,12 @@ mod filling;
 mod keeping;
 mod purging;
 
-pub use filling::{Leased, Ticket, Verdict, Waiter};
+pub use filling::{Leased, Standing, Ticket, Verdict, Waiter};
 pub use keeping::Unsaved;
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -37,6 +38,8 @@ pub struct Zone {
     work: Condvar,
     files: [Mutex<()>; FILE_LOCKS],
     wake: OnceLock<Wake>,
+    /// Redirects inside the gateway lead to what is stored here.
+    led_to: AtomicBool,
 }
 
 /// Wakes a request that waits in the front.
@@ -122,6 +125,7 @@ impl Zone {
             work: Condvar::new(),
             files: Default::default(),
             wake: OnceLock::new(),
+            led_to: AtomicBool::new(false),
         }
     }
 
@@ -201,8 +205,6 @@ impl Zone {
     ) -> Option<Arc<Entry>> {
         let mut state = self.lock();
         self.drop_purged(&mut state, hash);
-        // What is on the disk may be of a time when the clock was ahead; a purge from now on is later all the same.
-        state.stamp = state.stamp.max(entry.stamp);
         if state.is_purged(&entry.key, entry.stamp) {
             drop(state);
             // C80: it was marked only.

@@ -1,5 +1,6 @@
 //! What takes stored responses away before their time: purges of one key and of all that begin alike (C79 to C82).
 
+use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 use super::{State, Zone};
@@ -9,10 +10,14 @@ use crate::cache::key::Hash;
 /// How many rules are kept apart.
 const RULES: usize = 256;
 
+/// What stands in a key behind what the request has, where a redirect has led it elsewhere or its method has entries of its own.
+const NUL: u8 = 0;
+
 /// A purge by wildcard: what was asked for before it and has a key that begins so is purged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     pub stamp: u64,
+    /// A NUL alone stands for all keys with one in them.
     pub prefix: Box<[u8]>,
 }
 
@@ -43,15 +48,8 @@ impl Zone {
 
     /// Takes away whatever begins with `prefix` and has been asked for until now. Gives the rule, for the file of rules.
     pub fn purge_prefix(&self, prefix: &[u8], wall: SystemTime) -> Rule {
-        let mut state = self.lock();
-        let rule = Rule {
-            stamp: state.next_stamp(wall),
-            prefix: prefix.into(),
-        };
-        state.add_rule(rule.clone());
-        state.counts.purges += 1;
-        self.ring(&mut state);
-        drop(state);
+        self.lock().counts.purges += 1;
+        let rule = self.rule_out(prefix, wall);
         // Errors do not have their keys with them, and cost little: all are forgotten, a few at a time.
         let mut block = 0;
         while self.lock().index.forget_errors(block) {
@@ -60,9 +58,36 @@ impl Zone {
         rule
     }
 
-    /// At start: rules of an earlier process.
-    pub fn set_rules(&self, rules: Vec<Rule>) {
+    /// Takes away what redirects inside the gateway have led to that began with a request of this key.
+    pub fn purge_led_to(&self, key: &[u8], wall: SystemTime) {
+        self.rule_out(&[key, &[NUL]].concat(), wall);
+    }
+
+    fn rule_out(&self, prefix: &[u8], wall: SystemTime) -> Rule {
         let mut state = self.lock();
+        let rule = Rule {
+            stamp: state.next_stamp(wall),
+            prefix: prefix.into(),
+        };
+        state.add_rule(rule.clone());
+        self.ring(&mut state);
+        rule
+    }
+
+    /// A redirect inside the gateway has led to a location that this zone is for.
+    pub fn is_led_to(&self) {
+        self.led_to.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether one has, since the start.
+    pub fn was_led_to(&self) -> bool {
+        self.led_to.load(Ordering::Relaxed)
+    }
+
+    /// At start: rules of an earlier process. From now on stamps are of this one.
+    pub fn set_rules(&self, rules: Vec<Rule>, wall: SystemTime) {
+        let mut state = self.lock();
+        state.next_stamp(wall);
         state.rules.clear();
         for rule in rules {
             state.stamp = state.stamp.max(rule.stamp);
@@ -97,9 +122,10 @@ impl Zone {
     /// others waiting. False: there are no such places.
     fn purge_held(&self, block: usize, rules: &[Rule]) -> bool {
         let mut state = self.lock();
+        let last = state.stamp;
         let is_hit = |node: &&Node| {
             let entry = node.held();
-            entry.is_some_and(|entry| rules.iter().any(|rule| rule.hits(&entry.key, entry.stamp)))
+            entry.is_some_and(|entry| are_hit(rules, &entry.key, entry.stamp, last))
         };
         let Some(held) = state.index.held_in(block) else {
             return false;
@@ -128,6 +154,11 @@ impl Zone {
         }
     }
 
+    /// Keeper: whether these rules, which may be over otherwise, take this response away.
+    pub fn is_hit(&self, rules: &[Rule], key: &[u8], stamp: u64) -> bool {
+        are_hit(rules, key, stamp, self.lock().stamp)
+    }
+
     /// Whether a purge by wildcard has taken this response away.
     pub fn is_purged(&self, key: &[u8], stamp: u64) -> bool {
         self.lock().is_purged(key, stamp)
@@ -135,32 +166,52 @@ impl Zone {
 }
 
 impl Rule {
-    /// Whether it takes away what has this key and this stamp.
-    pub fn hits(&self, key: &[u8], stamp: u64) -> bool {
-        stamp < self.stamp && key.starts_with(&self.prefix)
+    /// Whether it takes away what has this key and this stamp. `last`: the last stamp that was given. What is beyond it was stored by
+    /// an earlier process when the clock was ahead: nobody knows whether before or after the purge.
+    fn hits(&self, key: &[u8], stamp: u64, last: u64) -> bool {
+        (stamp < self.stamp || stamp > last) && self.fits(key)
+    }
+
+    /// Whether it is about all keys that begin so.
+    fn fits(&self, key: &[u8]) -> bool {
+        key.starts_with(&self.prefix) || (*self.prefix == [NUL] && key.contains(&NUL))
     }
 }
 
 impl State {
     pub(super) fn is_purged(&self, key: &[u8], stamp: u64) -> bool {
-        let mut rules = self.rules.iter().chain(&self.past_rules);
-        rules.any(|rule| rule.hits(key, stamp))
+        let are_hit = |rules: &[Rule]| are_hit(rules, key, stamp, self.stamp);
+        are_hit(&self.rules) || are_hit(&self.past_rules)
     }
 
     fn add_rule(&mut self, rule: Rule) {
         // A rule that a later one covers says nothing new.
-        let covers = |old: &Rule| rule.stamp >= old.stamp && old.prefix.starts_with(&rule.prefix);
+        let covers = |old: &Rule| rule.stamp >= old.stamp && rule.fits(&old.prefix);
         self.rules.retain(|old| !covers(old));
         self.rules.push(rule);
         bound(&mut self.rules);
     }
 }
 
+fn are_hit(rules: &[Rule], key: &[u8], stamp: u64, last: u64) -> bool {
+    rules.iter().any(|rule| rule.hits(key, stamp, last))
+}
+
 /// Each lookup goes through all rules, so two of them become one where there are too many: the two that are most alike. It takes away
-/// more than was asked for, never less.
+/// more than was asked for, never less. First go those about one key each, which come with every request that changes something, and
+/// have to leave the others alone.
 fn bound(rules: &mut Vec<Rule>) {
     if rules.len() <= RULES {
         return;
+    }
+    let is_of_one = |rule: &Rule| rule.prefix.last() == Some(&NUL);
+    let of_one = rules.iter().filter(|rule| is_of_one(rule));
+    if let Some(stamp) = of_one.map(|rule| rule.stamp).max() {
+        rules.retain(|rule| !is_of_one(rule));
+        rules.push(Rule {
+            stamp,
+            prefix: [NUL].into(),
+        });
     }
     rules.sort_by(|a, b| a.prefix.cmp(&b.prefix));
     while rules.len() > RULES {

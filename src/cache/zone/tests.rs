@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{Known, Leased, Ticket, Verdict, Visit, Waiter, Zone};
+use super::{Known, Leased, Standing, Ticket, Verdict, Visit, Waiter, Zone};
 use crate::cache::index::tests::{entry_of, hash};
 use crate::cache::key::Hash;
 use crate::cache::{Body, CacheStatus, Entry};
@@ -231,11 +231,12 @@ fn an_error_is_remembered_for_its_time() {
     assert_eq!(error(600), None, "asked before the purge");
     let second = ticket(zone, 1);
     zone.remember(&second, 502, AGE, at(500));
-    file(zone, 1);
+    let entry = file(zone, 1);
     assert_eq!(error(600), None, "there is a response");
     zone.remember(&ticket(zone, 1), 502, Duration::from_secs(9), at(500));
     assert_eq!(error(600), Some(502));
-    assert!(zone.renewed(&ticket(zone, 1), &fresh(zone, b"key"), None));
+    let renewed = fresh(zone, b"key");
+    assert!(zone.renewed(&ticket(zone, 1), &entry, &renewed, None));
     assert_eq!(error(600), None, "it is good again");
 }
 

@@ -207,7 +207,8 @@ pub const FLAGS: &[Flag] = &[
         manual: "A request for which one of these templates is neither empty nor `0`, as in `--cache-bypass`, removes what is kept \
             under its key, all variants, and is not passed on: it is answered with 204, or with 404 where there was \
             nothing. A key that ends in `*` removes all that begin like it; their files may stay for a while, see `purger` of \
-            `--cache-path`, but are not used. Where a redirect inside the gateway led to is removed by a wildcard, unless the key has `$uri`.\n\n\
+            `--cache-path`, but are not used. What redirects inside the gateway led to goes with the key that they \
+            began with, unless the key has `$uri`; where there may be any, the answer is 204.\n\n\
             Whoever can make the template hold can remove: say by `--deny`, or a `--map` of `$remote_addr`, who may.",
         role: Role::Set(|s, v| add(&mut s.cache_purge, conditions(v))),
         ..BASE

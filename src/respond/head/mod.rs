@@ -111,22 +111,35 @@ pub fn translate(
     let reason = head.reason().filter(|_| status == head.status());
     write_status_line(status, reason, out);
     write_server_and_date(head, settings, ask.date, extras.lines, out);
+    write_fields(status, head, settings, (extras, wishes.charset), out);
+    write_extras(extras, out);
+    write_framing(announced, out);
+    write_connection(plan.keep_alive, ask.minor_version, out);
+    out.extend_from_slice(b"\r\n");
+    plan
+}
+
+/// The application's fields, but for those that are said otherwise.
+fn write_fields(
+    status: u16,
+    head: &Head,
+    settings: &Scgi,
+    (extras, charset): (&Extras<'_>, Option<&[u8]>),
+    out: &mut Vec<u8>,
+) {
     for (known, name, value) in head.known_fields() {
         let ours = extras.ranges && is_about_ranges(name)
             || extras.content_type.is_some() && known == Known::ContentType;
         // A condition is answered without what is said about the content (C70).
         let of_content = extras.status == Some(304) && is_of_content(name);
-        if ours || of_content || is_said(name, extras.lines) {
-            continue;
+        if !ours && !of_content && !is_said(name, extras.lines) {
+            write_field(status, settings, (known, name, value), charset, out);
         }
-        write_field(
-            plan.status,
-            settings,
-            (known, name, value),
-            wishes.charset,
-            out,
-        );
     }
+}
+
+/// What the gateway says besides or instead.
+fn write_extras(extras: &Extras<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(extras.lines);
     if let Some(value) = extras.content_type {
         push_field(b"Content-Type", value, out);
@@ -139,10 +152,6 @@ pub fn translate(
         let range = format!("bytes {}-{last}/{}", window.from, window.size);
         push_field(b"Content-Range", range.as_bytes(), out);
     }
-    write_framing(announced, out);
-    write_connection(plan.keep_alive, ask.minor_version, out);
-    out.extend_from_slice(b"\r\n");
-    plan
 }
 
 fn is_of_content(name: &[u8]) -> bool {

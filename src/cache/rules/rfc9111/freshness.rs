@@ -1,9 +1,9 @@
 //! How long a response is fresh, and who says so (RFC 9111 4.2.1, 4.2.2): pure.
 
+use super::super::heard::{accel_expires, hear};
 use super::{Book, Known, Times, stored};
 use crate::cache::directives::{ResponseDirectives, Seconds};
 use crate::http::date;
-use crate::scgi::decimal;
 use crate::scgi::response::Head;
 
 /// Heuristics give no more than this: a day, above which RFC 2616 wanted a warning.
@@ -13,8 +13,8 @@ const HEURISTIC_MAX: u64 = 24 * 60 * 60;
 #[derive(Debug)]
 pub(super) struct Heard {
     pub directives: ResponseDirectives,
-    /// They are those of a targeted field: Cache-Control and Expires mean nothing (RFC 9213 2.2).
-    is_targeted: bool,
+    /// Expires counts.
+    expires: bool,
 }
 
 /// Until when a response is fresh.
@@ -44,22 +44,14 @@ impl Source {
     pub fn is_explicit(self) -> bool {
         matches!(self, Source::Accel | Source::Response)
     }
-
-    pub fn is_settings(self) -> bool {
-        matches!(self, Source::Accel | Source::Settings)
-    }
 }
 
 impl Heard {
     pub fn of(book: &Book<'_>, head: &Head) -> Heard {
-        let targeted = ResponseDirectives::targeted(head, &book.cache.targeted);
+        let (directives, expires) = hear(book, head);
         Heard {
-            is_targeted: targeted.is_some(),
-            directives: match targeted {
-                Some(directives) => directives,
-                None if book.ignore.cache_control => ResponseDirectives::default(),
-                None => ResponseDirectives::of(head),
-            },
+            directives,
+            expires,
         }
     }
 
@@ -74,9 +66,7 @@ impl Heard {
         head: &Head,
         times: Times,
     ) -> Result<Freshness, &'static str> {
-        if !book.ignore.accel_expires
-            && let Some(end) = accel_expires(head, times)?
-        {
+        if let Some(end) = accel_expires(book, head, times)? {
             let source = Source::Accel;
             return Ok(Freshness { end, source });
         }
@@ -85,7 +75,7 @@ impl Heard {
             end: times.received.saturating_add(seconds).saturating_sub(age),
             source,
         };
-        if let Some(seconds) = self.lifetime(book, head, times) {
+        if let Some(seconds) = self.lifetime(head, times) {
             return Ok(after(seconds, Source::Response));
         }
         if let Some(time) = book.cache.valid_seconds(head.status()) {
@@ -109,7 +99,7 @@ impl Heard {
 
     /// The lifetime that the response gives itself, in seconds. What can not be read makes it stale at once (RFC 9111 4.2.1,
     /// 5.3).
-    fn lifetime(&self, book: &Book<'_>, head: &Head, times: Times) -> Option<u64> {
+    fn lifetime(&self, head: &Head, times: Times) -> Option<u64> {
         let directives = &self.directives;
         let seconds = match directives.s_maxage {
             Seconds::Absent => directives.max_age,
@@ -118,28 +108,11 @@ impl Heard {
         match seconds {
             Seconds::Given(seconds) => return Some(u64::from(seconds)),
             Seconds::Malformed => return Some(0),
-            Seconds::Absent if self.is_targeted || book.ignore.expires => return None,
+            Seconds::Absent if !self.expires => return None,
             Seconds::Absent => {}
         }
         let expires = date::parse(head.known_field(Known::Expires)?);
         Some(expires.map_or(0, |expires| expires.saturating_sub(date_of(head, times))))
-    }
-}
-
-/// Seconds from now, or `@` and seconds since 1970 (R43); `None` where there is none that can be read.
-///
-/// # Errors
-/// `0`: not to be stored.
-fn accel_expires(head: &Head, times: Times) -> Result<Option<u64>, &'static str> {
-    let Some(value) = head.known_field(Known::AccelExpires) else {
-        return Ok(None);
-    };
-    if let Some(absolute) = value.strip_prefix(b"@") {
-        return Ok(decimal::parse(absolute));
-    }
-    match decimal::parse(value) {
-        Some(0) => Err("X-Accel-Expires: 0"),
-        seconds => Ok(seconds.map(|seconds| times.received.saturating_add(seconds))),
     }
 }
 

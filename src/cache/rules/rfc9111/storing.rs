@@ -1,5 +1,6 @@
 //! Which responses are stored (RFC 9111 3, 3.3, 3.5, 5.2.2): pure.
 
+use super::super::heard::fitting;
 use super::freshness::{Freshness, Heard, Source};
 use super::{Book, Known, Part, Storable, Times, part, stored, targets};
 use crate::cache::directives::{RequestDirectives, ResponseDirectives, Scope, Seconds, values};
@@ -24,7 +25,7 @@ pub fn store(
     if RequestDirectives::of(request).no_store {
         return Err("the request has no-store");
     }
-    unfit(book, head)?;
+    fitting(book, head)?;
     let heard = Heard::of(book, head);
     if is_authorized(request) && !heard.is_for_all() {
         return Err("the request has Authorization");
@@ -62,25 +63,6 @@ pub(super) fn again(
 /// RFC 9111 3.5 is about the response to this request.
 pub(super) fn is_authorized(request: &Request) -> bool {
     request.field("authorization").is_some()
-}
-
-/// What is never stored, whatever its fields say about storing.
-fn unfit(book: &Book<'_>, head: &Head) -> Result<(), &'static str> {
-    match head.status() {
-        206 => return Err("the response is a part"), // RFC 9111 3.3 is not done
-        304 => return Err("the response is a 304"),
-        _ => {}
-    }
-    // C19: the response that the client gets is another one, or is not to wait.
-    let field = |which| head.known_field(which);
-    if !book.ignore.redirect && field(Known::AccelRedirect).is_some() {
-        return Err("X-Accel-Redirect");
-    }
-    let unbuffered = |value: &[u8]| value.eq_ignore_ascii_case(b"no");
-    if !book.ignore.buffering && field(Known::AccelBuffering).is_some_and(unbuffered) {
-        return Err("X-Accel-Buffering: no");
-    }
-    Ok(())
 }
 
 /// The response says that it is what a GET of the target would have (RFC 9110 8.7, 9.3.3).
@@ -141,8 +123,6 @@ impl Heard {
                 || directives.proxy_revalidate
                 || directives.s_maxage != Seconds::Absent, // RFC 9111 5.2.2.10
             no_cache: directives.no_cache.is_whole(),
-            heuristic: freshness.source == Source::Heuristic,
-            by_settings: freshness.source.is_settings(),
         }
     }
 }

@@ -186,9 +186,7 @@ pub fn line(storable: &Storable) -> String {
     }
     let flags = [
         (" must", meta.must_revalidate),
-        (" set", meta.by_settings),
         (" no-cache", meta.no_cache),
-        (" heuristic", meta.heuristic),
     ];
     for (name, _) in flags.iter().filter(|(_, is)| *is) {
         line += name;

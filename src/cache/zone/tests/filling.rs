@@ -162,7 +162,7 @@ fn what_was_purged_meanwhile_is_not_stored() {
     let (old, entry) = (ticket(zone, 1), fresh(zone, b"key"));
     zone.purge(&hash(1));
     assert!(!zone.hold_new(&old, &entry, zone.began));
-    assert!(!zone.renewed(&old, &entry, None));
+    assert!(!zone.renewed(&old, &entry, &entry, None));
     // The file was there before the purge was seen.
     zone.filed(&old, &entry, 100);
     assert!(is_nothing(zone, 1) && !zone.has_file(&hash(1)));
@@ -171,7 +171,7 @@ fn what_was_purged_meanwhile_is_not_stored() {
     assert!(zone.hold_new(&new, &entry, zone.began) && is_held(zone, 1));
     zone.purge_prefix(b"ke", SystemTime::now());
     assert!(!zone.hold_new(&new, &entry, zone.began));
-    assert!(!zone.renewed(&new, &entry, Some(1)));
+    assert!(!zone.renewed(&new, &entry, &entry, Some(1)));
     zone.filed(&new, &entry, 100);
     assert!(is_nothing(zone, 1));
     assert_eq!(zone.view().counts.fills, 1);
@@ -184,17 +184,57 @@ fn what_is_validated_keeps_its_place_among_those_to_be_written() {
     let entries: Vec<Arc<Entry>> = (0..4).map(|_| fresh(zone, b"key")).collect();
     zone.filed(&ticket, &entries[0], 100);
     // On the disk, but for its fields.
-    assert!(zone.renewed(&ticket, &entries[1], None));
+    assert!(zone.renewed(&ticket, &entries[0], &entries[1], None));
     assert!(zone.next_unsaved(Instant::now()).is_none());
     // Not on the disk, although an older file is.
     assert!(zone.hold_new(&ticket, &entries[2], zone.began));
-    assert!(zone.renewed(&ticket, &entries[3], None));
+    assert!(zone.renewed(&ticket, &entries[2], &entries[3], None));
     let unsaved = zone.next_unsaved(Instant::now()).unwrap();
     assert!(Arc::ptr_eq(&unsaved.entry, &entries[3]));
     zone.saved(&unsaved, 100);
     // Written by whoever validated it.
-    assert!(zone.hold_new(&ticket, &entries[2], zone.began));
-    assert!(zone.renewed(&ticket, &entries[3], Some(9000)));
+    let newer = fresh(zone, b"key");
+    assert!(zone.hold_new(&ticket, &newer, zone.began));
+    let entry = fresh(zone, b"key");
+    assert!(zone.renewed(&ticket, &newer, &entry, Some(9000)));
     assert!(zone.next_unsaved(Instant::now()).is_none());
     assert_eq!((zone.view().size, zone.view().entries), (3 * 4096, 1));
+}
+
+#[test]
+fn what_was_asked_for_later_keeps_its_place() {
+    let zone = zone();
+    let ticket = ticket(zone, 1);
+    let [old, early, late] = [(); 3].map(|()| fresh(zone, b"key"));
+    let is = |entry: &Arc<Entry>| matches!(visit(zone, 1).known, Known::Held(held) if Arc::ptr_eq(&held, entry));
+    zone.filed(&ticket, &old, 100);
+    assert_eq!(zone.standing(&hash(1), old.stamp), Standing::Saved);
+    assert!(zone.hold_new(&ticket, &late, zone.began));
+    assert_eq!(zone.standing(&hash(1), old.stamp), Standing::Gone);
+    assert_eq!(zone.standing(&hash(1), late.stamp), Standing::Unsaved);
+    // Its predecessor was validated, or fetched once more, but by a request that is older.
+    for size in [None, Some(100)] {
+        assert!(!zone.renewed(&ticket, &old, &early, size) && is(&late));
+    }
+    assert!(!ticket.may_fill(b"key", early.stamp));
+    assert!(!zone.hold_new(&ticket, &early, zone.began) && is(&late));
+    zone.filed(&ticket, &early, 100);
+    assert!(is(&late));
+    let unsaved = zone.next_unsaved(Instant::now()).unwrap();
+    assert!(Arc::ptr_eq(&unsaved.entry, &late));
+    let later = fresh(zone, b"key");
+    assert!(zone.hold_new(&ticket, &later, zone.began) && is(&later));
+}
+
+/// An entry of a time when the clock was ahead must not stay for as long.
+#[test]
+fn what_has_a_stamp_of_the_future_is_replaced() {
+    let zone = zone();
+    let stamp = zone.stamp(SystemTime::now()) + (1 << 40);
+    let entry = entry_of(b"key", stamp, Body::Memory(Arc::default()));
+    assert!(zone.load(&hash(1), 1, zone.began));
+    let version = visit(zone, 1).version;
+    assert!(zone.warm(&hash(1), version, &entry, 1).is_some());
+    let ticket = ticket(zone, 1);
+    assert!(zone.hold_new(&ticket, &fresh(zone, b"key"), zone.began));
 }

@@ -46,17 +46,11 @@ fn stamps_go_up_whatever_the_clock_does() {
         assert!(last < stamp && stamp < rule.stamp);
         last = rule.stamp;
     }
-    // What was stored when the clock was ahead can be purged, once it was seen.
-    let entry = entry_of(b"key", last + 1000, Body::Memory(Arc::default()));
-    assert!(zone.load(&hash(1), 1, zone.began));
-    let version = visit(zone, 1).version;
-    assert!(zone.warm(&hash(1), version, &entry, 1).is_some());
-    assert!(zone.purge_prefix(b"", early).stamp > entry.stamp);
     let rule = Rule {
         stamp: u64::MAX,
         prefix: Box::default(),
     };
-    zone.set_rules(vec![rule]);
+    zone.set_rules(vec![rule], early);
     assert_eq!(zone.stamp(early), u64::MAX);
 }
 
@@ -95,7 +89,7 @@ fn rules_of_an_earlier_process_hold() {
     for prefix in ["b", "a"] {
         purge(first, prefix);
     }
-    second.set_rules(first.rules());
+    second.set_rules(first.rules(), UNIX_EPOCH);
     assert_eq!(second.rules(), first.rules());
     assert!(second.stamp(UNIX_EPOCH) > first.rules()[1].stamp);
 }
@@ -135,7 +129,7 @@ fn second_process(first: &Zone) {
         prefix: format!("z{n}").into_bytes().into(),
     });
     rules.extend(more);
-    second.set_rules(rules);
+    second.set_rules(rules, UNIX_EPOCH);
     assert!(second.rules().len() <= 256);
     assert!(second.is_purged(b"z299", 298));
 }
@@ -215,4 +209,52 @@ fn a_purge_by_wildcard_forgets_errors() {
     assert_eq!(visit(zone, 299).error, Some(502));
     purge(zone, "http://a/");
     assert!((0..300).all(|n| visit(zone, n).error.is_none()));
+}
+
+#[test]
+fn many_rules_about_one_key_each_leave_the_others_alone() {
+    let zone = zone();
+    let before = zone.stamp(SystemTime::now());
+    purge(zone, "http://a/b");
+    for n in 0..1000 {
+        zone.purge_led_to(format!("http://a/{n}").as_bytes(), SystemTime::now());
+        assert!(zone.rules().len() <= 256);
+    }
+    let is_purged = |key: &[u8]| zone.is_purged(key, before);
+    for n in 0..1000 {
+        assert!(is_purged(format!("http://a/{n}\0/c").as_bytes()));
+        assert!(!is_purged(format!("http://a/{n}").as_bytes()));
+    }
+    assert!(is_purged(b"http://a/b") && !is_purged(b"http://a/c"));
+    let after = zone.stamp(SystemTime::now());
+    assert!(!zone.is_purged(b"http://a/1\0/c", after));
+}
+
+/// Nobody knows whether it was stored before the purge, so it goes.
+#[test]
+fn what_was_stored_while_the_clock_was_ahead_is_purged() {
+    let zone = zone();
+    let now = SystemTime::now();
+    let stamp = zone.stamp(now) + (1 << 50);
+    let ahead = |key: &[u8], n| {
+        let entry = entry_of(key, stamp, Body::Memory(Arc::default()));
+        assert!(zone.load(&hash(n), 1, zone.began));
+        let version = visit(zone, n).version;
+        zone.warm(&hash(n), version, &entry, 1).is_some()
+    };
+    assert!(ahead(b"a1", 1) && is_held(zone, 1));
+    let rule = purge(zone, "a");
+    assert!(is_nothing(zone, 1));
+    assert!(!ahead(b"a2", 2) && ahead(b"b", 3));
+    assert!(zone.is_hit(&[rule], b"a3", stamp));
+    // Nor does it come back with a later start.
+    let later = zone_of(settings(1 << 20));
+    later.set_rules(zone.rules(), now);
+    assert!(later.is_purged(b"a3", stamp) && !later.is_purged(b"b", stamp));
+    let stored = later.stamp(now);
+    assert!(!later.is_purged(b"a3", stored));
+    // What is of an earlier process is no such thing by itself.
+    let fourth = zone_of(settings(1 << 20));
+    fourth.set_rules(later.rules(), SystemTime::now());
+    assert!(!fourth.is_purged(b"a3", stored));
 }

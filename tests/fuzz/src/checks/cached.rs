@@ -1,7 +1,7 @@
 //! The start of a cache file: whatever is there, it is refused, or is what would be written again.
 
 use super::shown;
-use crate::cache::format::{Label, PREFIX, Prefix, START_MAX, checksum};
+use crate::cache::format::{Label, PAST, PREFIX, Prefix, START_MAX, checksum};
 
 /// A file, to whose start a checksum is given that fits, since one that does not ends everything.
 pub fn cache_file(data: &[u8]) -> bool {
@@ -20,8 +20,11 @@ pub fn cache_file(data: &[u8]) -> bool {
     };
     let sum = checksum(&start).to_le_bytes();
     assert_eq!(was_right, start[8..16] == sum, "{}", shown(data));
+    // They are not written any more. The flags are in the low byte.
+    start[60] &= !(PAST as u8);
+    let sum = checksum(&start).to_le_bytes();
     start[8..16].copy_from_slice(&sum);
-    let prefix = Prefix::read(&start).expect("the sum alone is another");
+    let prefix = Prefix::read(&start).expect("only the sum and a past flag are others");
     let parts = prefix.parts(&start).expect("the sum is right");
     let label = Label {
         meta: &prefix.meta,

@@ -10,15 +10,15 @@ C58      |                 | ETag: "a" ~ Cache-Control: max-age=60 | ETag: "a" |
 C58      | any=9           | ETag: "a" ~ Cache-Control: max-age=60 |  | 60
 C58      |                 | ETag: "a" ~ Cache-Control: max-age=60 | Cache-Control: max-age=5 | 5
 C58      |                 | ETag: "a" ~ Cache-Control: max-age=60 | Cache-Control: s-maxage=5 | 5
-C58      |                 | ETag: "a" ~ Cache-Control: max-age=60 | X-Accel-Expires: 5 | 5 set
+C58      |                 | ETag: "a" ~ Cache-Control: max-age=60 | X-Accel-Expires: 5 | 5
 C58      |                 | ETag: "a" ~ Cache-Control: max-age=60 | Expires: <5> | 5
 C58      |                 | X-Accel-Expires: 60 ~ Cache-Control: private | Cache-Control: max-age=5 | 5
-C58      |                 | X-Accel-Expires: 60 |  | 60 set
-C58      |                 | X-Accel-Expires: @999999999 |  | -1 set
+C58      |                 | X-Accel-Expires: 60 |  | 60
+C58      |                 | X-Accel-Expires: @999999999 |  | -1
 C58      |                 | Expires: <60> |  | 60
 C58      |                 | ETag: "a" | Expires: <5> | 5
-C58      | any=9           | ETag: "a" | ETag: "a" | 9 set
-C58      | 200=9           | ETag: "a" |  | 9 set
+C58      | any=9           | ETag: "a" | ETag: "a" | 9
+C58      | 200=9           | ETag: "a" |  | 9
 C58      | 304=9           | ETag: "a" |  | -1
 C60      |                 | ETag: "a" | ETag: "a" | -1
 C60      |                 | ETag: "a" | Cache-Control: max-age=0 | -1
@@ -33,10 +33,10 @@ Z43      |                 | ETag: "a" ~ Cache-Control: max-age=60 | Cache-Contr
 Z43      |                 | ETag: "a" ~ Cache-Control: max-age=60 | Cache-Control: max-age=60, No-Store | drop
 Z43      |                 | ETag: "a" ~ Cache-Control: max-age=60 | X-Accel-Expires: 0 | drop
 Z43      |                 | X-Accel-Expires: 60 ~ Cache-Control: private | Cache-Control: private | drop
-Z43      |                 | X-Accel-Expires: 60 ~ Cache-Control: private |  | 60 set
+Z43      |                 | X-Accel-Expires: 60 ~ Cache-Control: private |  | 60
 Z43      |                 | ETag: "a" ~ Cache-Control: max-age=60 | Cache-Control: no-cache="x", max-age=5 | 5
-Z43      |                 | ETag: "a" ~ Cache-Control: max-age=60 | Cache-Control: no-store ~ X-Accel-Expires: 5 | 5 set
-Z43      | ignore=cc any=9 | ETag: "a" ~ Cache-Control: max-age=60 | Cache-Control: no-store | 9 set
+Z43      |                 | ETag: "a" ~ Cache-Control: max-age=60 | Cache-Control: no-store ~ X-Accel-Expires: 5 | 5
+Z43      | ignore=cc any=9 | ETag: "a" ~ Cache-Control: max-age=60 | Cache-Control: no-store | 9
 Z43      | ignore=accel    | ETag: "a" ~ Cache-Control: max-age=60 | X-Accel-Expires: 0 | 60
 Z43      |                 | ETag: "a" ~ Cache-Control: max-age=60 | Vary: * | drop
 Z43      |                 | ETag: "a" ~ Cache-Control: max-age=60 | Vary: Accept | 60 vary=accept

@@ -98,3 +98,26 @@ Z40 | use=error          | fresh=10 no-cache | error | 12 | no
         );
     }
 }
+
+/// What came when the clock was ahead is not fresh, and its windows are as little known.
+#[test]
+fn what_is_of_the_future_answers_only_where_the_settings_let_it() {
+    // Settings, the entry, whether it may answer while the application is asked, or in place of an error.
+    let table = r#"
+           | fresh=10                 | ask | no
+           | fresh=10 while=5 error=5 | ask | no
+use=updating | fresh=10               | may | no
+use=error  | fresh=10                 | ask | stale
+"#;
+    for [words, entry, while_asked, on_error] in rows(table) {
+        let settings = Settings::of(words);
+        let (meta, now) = (meta(entry), NOW - 1000);
+        let reuse = settings.book().reuse(&meta, &request("GET"), now);
+        assert_eq!(reused(reuse), while_asked, "[{words}] {entry}");
+        let may = settings
+            .book()
+            .stale_on(&meta, &request("GET"), trouble("error"), now);
+        let outcome = if may { "stale" } else { "no" };
+        assert_eq!(outcome, on_error, "[{words}] {entry}");
+    }
+}

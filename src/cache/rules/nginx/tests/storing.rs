@@ -72,7 +72,7 @@ Z40 |       | Cache-Control: x="a\", no-store", max-age=60 | 60
 Z40 |       | Cache-Control: x-max-age=5 | no: nothing gives it a time
 Z40 |       | Cache-Control: max-age=60, must-revalidate | 60 must
 Z40 |       | Cache-Control: max-age=60, proxy-revalidate | 60 must
-Z40 | any=9 | Cache-Control: must-revalidate | 9 must set
+Z40 | any=9 | Cache-Control: must-revalidate | 9 must
 C48 |       | Cache-Control: public | no: nothing gives it a time
 C48 |       | Cache-Control: immutable | no: nothing gives it a time
 C48 |       | Pragma: no-cache ~ Cache-Control: max-age=60 | 60
@@ -93,11 +93,11 @@ C33 |                 | Cache-Control: max-age=60, stale-while-revalidate=5, sta
 C33 |                 | Cache-Control: max-age=60, stale-while-revalidate=5 ~ Cache-Control: stale-if-error=0 | 60 while=5
 C33 |                 | Cache-Control: max-age=60, stale-while-revalidate=x | 60
 C33 |                 | Cache-Control: max-age=60, stale-if-error | 60
-C33 | any=9           | Cache-Control: stale-while-revalidate=5 | 9 while=5 error=5 set
+C33 | any=9           | Cache-Control: stale-while-revalidate=5 | 9 while=5 error=5
 C33 |                 | Expires: <60> ~ Cache-Control: stale-if-error=5 | 60 error=5
-C45 |                 | X-Accel-Expires: 60 ~ Cache-Control: no-store, stale-if-error=5 | 60 error=5 set
-C45 |                 | X-Accel-Expires: 60 ~ Cache-Control: max-age=9, stale-while-revalidate=5 | 60 while=5 error=5 set
-C49 | any=9 ignore=cc | Cache-Control: max-age=60, stale-if-error=5 | 9 set
+C45 |                 | X-Accel-Expires: 60 ~ Cache-Control: no-store, stale-if-error=5 | 60 error=5
+C45 |                 | X-Accel-Expires: 60 ~ Cache-Control: max-age=9, stale-while-revalidate=5 | 60 while=5 error=5
+C49 | any=9 ignore=cc | Cache-Control: max-age=60, stale-if-error=5 | 9
 Z40 |                 | Cache-Control: max-age=60, must-revalidate, stale-if-error=5 | 60 error=5 must
 "#,
     );
@@ -107,36 +107,36 @@ Z40 |                 | Cache-Control: max-age=60, must-revalidate, stale-if-err
 fn accel_expires_goes_before_all() {
     check(
         r#"
-C38 |              | X-Accel-Expires: 60 | 60 set
-C38 |              | X-Accel-Expires: 60 ~ Cache-Control: max-age=5 | 60 set
-C38 |              | Cache-Control: max-age=5 ~ X-Accel-Expires: 60 | 60 set
-C38 |              | X-Accel-Expires: 60 ~ Expires: <5> | 60 set
-C38 | any=9        | X-Accel-Expires: 60 | 60 set
+C38 |              | X-Accel-Expires: 60 | 60
+C38 |              | X-Accel-Expires: 60 ~ Cache-Control: max-age=5 | 60
+C38 |              | Cache-Control: max-age=5 ~ X-Accel-Expires: 60 | 60
+C38 |              | X-Accel-Expires: 60 ~ Expires: <5> | 60
+C38 | any=9        | X-Accel-Expires: 60 | 60
 C38 |              | X-Accel-Expires: 0 | no: X-Accel-Expires: 0
 C38 | any=9        | X-Accel-Expires: 0 ~ Cache-Control: max-age=5 | no: X-Accel-Expires: 0
 C38 |              | Cache-Control: max-age=5 ~ X-Accel-Expires: 000 | no: X-Accel-Expires: 0
-C45 |              | X-Accel-Expires: 60 ~ Cache-Control: no-cache | 60 set
-C45 |              | Cache-Control: no-cache ~ X-Accel-Expires: 60 | 60 set
-C45 |              | Cache-Control: no-store ~ X-Accel-Expires: 60 | 60 set
-C45 |              | Cache-Control: private ~ X-Accel-Expires: 60 | 60 set
-C45 |              | Cache-Control: max-age=0 ~ X-Accel-Expires: 60 | 60 set
-C45 |              | Cache-Control: max-age=x ~ X-Accel-Expires: 60 | 60 set
-C45 |              | Cache-Control: must-revalidate ~ X-Accel-Expires: 60 | 60 must set
-C46 |              | Expires: 0 ~ X-Accel-Expires: 60 | 60 set
-C47 |              | X-Accel-Expires: @1000000060 | 60 set
-C47 |              | X-Accel-Expires: @1000000000 | 0 set
-C47 |              | X-Accel-Expires: @999999990 | -10 set
-C47 | any=9        | X-Accel-Expires: @999999990 | -10 set
-C47 |              | X-Accel-Expires: @1 ~ Cache-Control: no-store | -999999999 set
+C45 |              | X-Accel-Expires: 60 ~ Cache-Control: no-cache | 60
+C45 |              | Cache-Control: no-cache ~ X-Accel-Expires: 60 | 60
+C45 |              | Cache-Control: no-store ~ X-Accel-Expires: 60 | 60
+C45 |              | Cache-Control: private ~ X-Accel-Expires: 60 | 60
+C45 |              | Cache-Control: max-age=0 ~ X-Accel-Expires: 60 | 60
+C45 |              | Cache-Control: max-age=x ~ X-Accel-Expires: 60 | 60
+C45 |              | Cache-Control: must-revalidate ~ X-Accel-Expires: 60 | 60 must
+C46 |              | Expires: 0 ~ X-Accel-Expires: 60 | 60
+C47 |              | X-Accel-Expires: @1000000060 | 60
+C47 |              | X-Accel-Expires: @1000000000 | 0
+C47 |              | X-Accel-Expires: @999999990 | -10
+C47 | any=9        | X-Accel-Expires: @999999990 | -10
+C47 |              | X-Accel-Expires: @1 ~ Cache-Control: no-store | -999999999
 C38 |              | X-Accel-Expires: x | no: nothing gives it a time
-C38 | any=9        | X-Accel-Expires: off | 9 set
+C38 | any=9        | X-Accel-Expires: off | 9
 C38 |              | X-Accel-Expires: -1 ~ Cache-Control: max-age=5 | 5
 C38 |              | X-Accel-Expires: 1m ~ Cache-Control: max-age=5 | 5
 C38 |              | X-Accel-Expires: @ ~ Cache-Control: max-age=5 | 5
 C38 |              | X-Accel-Expires: @-5 ~ Cache-Control: max-age=5 | 5
 C38 |              | X-Accel-Expires: ~ Cache-Control: no-store | no: no-store
 C38 |              | X-Accel-Expires: 99999999999999999999 ~ Cache-Control: max-age=5 | 5
-R19 |              | X-Accel-Expires: 60 ~ X-Accel-Expires: 5 | 60 set
+R19 |              | X-Accel-Expires: 60 ~ X-Accel-Expires: 5 | 60
 C49 | ignore=accel | X-Accel-Expires: 60 | no: nothing gives it a time
 C49 | ignore=accel | X-Accel-Expires: 0 ~ Cache-Control: max-age=5 | 5
 C49 | ignore=accel | X-Accel-Expires: 60 ~ Cache-Control: private | no: private
@@ -167,31 +167,31 @@ C44 |                          | Expires: <60> ~ Cache-Control: public | 60
 C44 |                          | Expires: <60> ~ Cache-Control: must-revalidate | 60 must
 R19 |                          | Expires: <60> ~ Expires: <5> | 60
 C49 | ignore=expires           | Expires: <60> | no: nothing gives it a time
-C49 | ignore=expires any=9     | Expires: 0 | 9 set
+C49 | ignore=expires any=9     | Expires: 0 | 9
 C49 | ignore=expires           | Expires: 0 ~ Cache-Control: max-age=5 | 5
 C49 | ignore=cc                | Cache-Control: no-store ~ Expires: <60> | 60
-C49 | ignore=cc any=9          | Cache-Control: max-age=60 | 9 set
-C49 | ignore=cc any=9          | Cache-Control: private, must-revalidate | 9 set
+C49 | ignore=cc any=9          | Cache-Control: max-age=60 | 9
+C49 | ignore=cc any=9          | Cache-Control: private, must-revalidate | 9
 C49 | ignore=cc ignore=expires | Cache-Control: max-age=5 ~ Expires: <60> | no: nothing gives it a time
 C38 |                          | X-Nothing: said | no: nothing gives it a time
 C38 |                          | Last-Modified: <-90000> | no: nothing gives it a time
-C38 | any=9                    | X-Nothing: said | 9 set
-C40 | valid=9                  | X-Nothing: said | 9 set
-C40 | valid=9                  | Status: 301 | 9 set
-C40 | valid=9                  | Status: 302 | 9 set
-C40 | valid=9                  | Location: http://b/ | 9 set
+C38 | any=9                    | X-Nothing: said | 9
+C40 | valid=9                  | X-Nothing: said | 9
+C40 | valid=9                  | Status: 301 | 9
+C40 | valid=9                  | Status: 302 | 9
+C40 | valid=9                  | Location: http://b/ | 9
 C40 | valid=9                  | Status: 404 | no: nothing gives it a time
 C40 | valid=9                  | Status: 303 | no: nothing gives it a time
-C40 | 404=5                    | Status: 404 | 5 set
+C40 | 404=5                    | Status: 404 | 5
 C40 | 404=5                    | Status: 200 | no: nothing gives it a time
 C40 | 200=0 any=9              | Status: 200 | no: nothing gives it a time
 C40 | any=0                    | Status: 200 | no: nothing gives it a time
 C40 | any=0                    | Status: 200 ~ Cache-Control: max-age=5 | 5
-C40 | 404=5 404=8              | Status: 404 | 5 set
-Z39 | any=9 404=5              | Status: 404 | 5 set
+C40 | 404=5 404=8              | Status: 404 | 5
+Z39 | any=9 404=5              | Status: 404 | 5
 Z39 | any=9 404=0              | Status: 404 | no: nothing gives it a time
-Z39 | any=9 valid=5            | Status: 301 | 5 set
-Z39 | any=9 valid=5            | Status: 500 | 9 set
+Z39 | any=9 valid=5            | Status: 301 | 5
+Z39 | any=9 valid=5            | Status: 500 | 9
 "#,
     );
 }
@@ -214,9 +214,9 @@ Z42 |        | Cache-Control: max-age=60 ~ Date: <-20> ~ Age: 30 | 30 age=30
 Z42 |        | Cache-Control: max-age=60 ~ Date: <-20> ~ Age: 3 | 40 age=20
 Z42 |        | Cache-Control: max-age=60 ~ Date: <50> | 60
 Z42 |        | Cache-Control: max-age=60 ~ Date: yesterday | 60
-Z42 |        | X-Accel-Expires: 60 ~ Age: 10 | 60 age=10 set
-Z42 | any=60 | Age: 10 | 60 age=10 set
-Z42 | any=60 | Date: <-20> | 60 age=20 set
+Z42 |        | X-Accel-Expires: 60 ~ Age: 10 | 60 age=10
+Z42 | any=60 | Age: 10 | 60 age=10
+Z42 | any=60 | Date: <-20> | 60 age=20
 Z42 |        | Expires: <60> ~ Age: 10 | 60 age=10
 "#,
     );
@@ -237,12 +237,12 @@ C39 | any=9                  | Status: 304 | no: the response is a 304
 C39 |                        | Status: 404 ~ Cache-Control: max-age=60 | 60
 C39 |                        | Status: 500 ~ Cache-Control: max-age=60 | 60
 C39 |                        | Status: 204 ~ Expires: <60> | 60
-C39 |                        | Status: 599 ~ X-Accel-Expires: 60 | 60 set
+C39 |                        | Status: 599 ~ X-Accel-Expires: 60 | 60
 C19 | any=9                  | X-Accel-Redirect: /x | no: X-Accel-Redirect
-C19 | any=9 ignore=redirect  | X-Accel-Redirect: /x | 9 set
+C19 | any=9 ignore=redirect  | X-Accel-Redirect: /x | 9
 C19 | any=9                  | X-Accel-Buffering: no | no: X-Accel-Buffering: no
-C19 | any=9                  | X-Accel-Buffering: yes | 9 set
-C19 | any=9 ignore=buffering | X-Accel-Buffering: no | 9 set
+C19 | any=9                  | X-Accel-Buffering: yes | 9
+C19 | any=9 ignore=buffering | X-Accel-Buffering: no | 9
 "#,
     );
 }
@@ -251,15 +251,15 @@ C19 | any=9 ignore=buffering | X-Accel-Buffering: no | 9 set
 fn vary_is_kept_as_names() {
     check(
         r#"
-C52 | any=9             | Vary: Accept | 9 set vary=accept
-C52 | any=9             | Vary: B ~ Vary: A | 9 set vary=a,b
-C52 | any=9             | Vary: | 9 set
+C52 | any=9             | Vary: Accept | 9 vary=accept
+C52 | any=9             | Vary: B ~ Vary: A | 9 vary=a,b
+C52 | any=9             | Vary: | 9
 C51 | any=9             | Vary: * | no: Vary has *
 Z44 | any=9             | Vary: Accept, * | no: Vary has *
-Z44 | any=9             | Vary: b, A,b,,a | 9 set vary=a,b
+Z44 | any=9             | Vary: b, A,b,,a | 9 vary=a,b
 C51 | any=9             | Vary: a b | no: Vary has what is no field name
-C49 | any=9 ignore=vary | Vary: Accept | 9 set
-C49 | any=9 ignore=vary | Vary: * | 9 set
+C49 | any=9 ignore=vary | Vary: Accept | 9
+C49 | any=9 ignore=vary | Vary: * | 9
 "#,
     );
 }
@@ -281,7 +281,7 @@ RFC 9213 | targeted=t                           | T: no-store=?0, max-age=60 | 6
 RFC 9213 | targeted=t                           | T: max-age=60;x=1, must-revalidate | 60 must
 RFC 9213 | targeted=u targeted=t                | T: max-age=60 ~ U: max-age=7 | 7
 RFC 9213 | targeted=u targeted=t                | T: max-age=60 ~ U: Max | 60
-C38      | targeted=t                           | T: no-store ~ X-Accel-Expires: 9 | 9 set
+C38      | targeted=t                           | T: no-store ~ X-Accel-Expires: 9 | 9
 C49      | ignore=cc targeted=t | T: max-age=60 | 60
 "#,
     );

@@ -203,3 +203,20 @@ fn stale_ones_answer_in_place_of_trouble_where_somebody_allows_it() {
         assert_eq!(outcome, expected, "{row}");
     }
 }
+
+/// What came when the clock was ahead is not fresh, and its windows are as little known.
+#[test]
+fn what_is_of_the_future_has_no_window() {
+    for (words, entry, wanted, expected) in [
+        ("", "fresh=9 while=5 error=5", "", false),
+        ("", "fresh=9", "stale-if-error=5", false),
+        ("use=error", "fresh=9", "", true),
+    ] {
+        let (settings, meta, now) = (settings(words), meta(entry), NOW - 1000);
+        let asked = request(&format!("GET / ~ Cache-Control: {wanted}"));
+        let book = settings.book();
+        assert_eq!(reused(book.reuse(&meta, &asked, now)), "ask", "{entry}");
+        let may = book.stale_on(&meta, &asked, trouble("error"), now);
+        assert_eq!(may, expected, "[{words}] {entry} | {wanted}");
+    }
+}

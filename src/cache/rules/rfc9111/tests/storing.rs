@@ -99,29 +99,29 @@ fn the_lifetime_is_what_the_response_says() {
 fn a_lifetime_is_guessed_where_nothing_says_one() {
     check(
         r#"
-4.2.2 | Last-Modified: <-1000> | 99 heuristic
-4.2.2 | Last-Modified: <-1000> ~ Date: <-500> | -451 age=500 heuristic
-4.2.2 | Last-Modified: <-1000> ~ Date: <0> | 99 heuristic
-4.2.2 | Last-Modified: <-1000> ~ Age: 40 | 59 age=40 heuristic
-4.2.2 | Last-Modified: <-999999999> | 86399 heuristic
-4.2.2 | Last-Modified: <-5> | -1 heuristic
-4.2.2 | Last-Modified: <50> | -1 heuristic
-4.2.2 | Last-Modified: <-1000> ~ Cache-Control: no-transform | 99 heuristic
+4.2.2 | Last-Modified: <-1000> | 99
+4.2.2 | Last-Modified: <-1000> ~ Date: <-500> | -451 age=500
+4.2.2 | Last-Modified: <-1000> ~ Date: <0> | 99
+4.2.2 | Last-Modified: <-1000> ~ Age: 40 | 59 age=40
+4.2.2 | Last-Modified: <-999999999> | 86399
+4.2.2 | Last-Modified: <-5> | -1
+4.2.2 | Last-Modified: <50> | -1
+4.2.2 | Last-Modified: <-1000> ~ Cache-Control: no-transform | 99
 4.2.2 | Last-Modified: <-1000> ~ Cache-Control: max-age=5 | 4
 4.2.2 | Last-Modified: <-1000> ~ Expires: <5> | 4
 4.2.2 | Last-Modified: long ago | -1
 4.2.2 | ETag: "a" | -1
 4.2.2 | Content-Type: text/plain | no: it is stale already, and nothing to validate it by
-4.2.2 | Status: 203 ~ Last-Modified: <-1000> | 99 heuristic
-4.2.2 | Status: 204 ~ Last-Modified: <-1000> | 99 heuristic
-4.2.2 | Status: 300 ~ Last-Modified: <-1000> | 99 heuristic
-4.2.2 | Status: 301 ~ Last-Modified: <-1000> | 99 heuristic
-4.2.2 | Status: 308 ~ Last-Modified: <-1000> | 99 heuristic
-4.2.2 | Status: 404 ~ Last-Modified: <-1000> | 99 heuristic
-4.2.2 | Status: 405 ~ Last-Modified: <-1000> | 99 heuristic
-4.2.2 | Status: 410 ~ Last-Modified: <-1000> | 99 heuristic
-4.2.2 | Status: 414 ~ Last-Modified: <-1000> | 99 heuristic
-4.2.2 | Status: 501 ~ Last-Modified: <-1000> | 99 heuristic
+4.2.2 | Status: 203 ~ Last-Modified: <-1000> | 99
+4.2.2 | Status: 204 ~ Last-Modified: <-1000> | 99
+4.2.2 | Status: 300 ~ Last-Modified: <-1000> | 99
+4.2.2 | Status: 301 ~ Last-Modified: <-1000> | 99
+4.2.2 | Status: 308 ~ Last-Modified: <-1000> | 99
+4.2.2 | Status: 404 ~ Last-Modified: <-1000> | 99
+4.2.2 | Status: 405 ~ Last-Modified: <-1000> | 99
+4.2.2 | Status: 410 ~ Last-Modified: <-1000> | 99
+4.2.2 | Status: 414 ~ Last-Modified: <-1000> | 99
+4.2.2 | Status: 501 ~ Last-Modified: <-1000> | 99
 3     | Status: 201 ~ Last-Modified: <-1000> | no: nothing allows it
 3     | Status: 302 ~ Last-Modified: <-1000> | no: nothing allows it
 3     | Status: 303 ~ Last-Modified: <-1000> | no: nothing allows it
@@ -130,8 +130,8 @@ fn a_lifetime_is_guessed_where_nothing_says_one() {
 3     | Status: 403 ~ Last-Modified: <-1000> | no: nothing allows it
 3     | Status: 500 ~ Last-Modified: <-1000> | no: nothing allows it
 3     | Status: 503 ~ Last-Modified: <-1000> | no: nothing allows it
-5.2.2.9 | Status: 302 ~ Last-Modified: <-1000> ~ Cache-Control: public | 99 heuristic
-5.2.2.9 | Status: 500 ~ Last-Modified: <-1000> ~ Cache-Control: public | 99 heuristic
+5.2.2.9 | Status: 302 ~ Last-Modified: <-1000> ~ Cache-Control: public | 99
+5.2.2.9 | Status: 500 ~ Last-Modified: <-1000> ~ Cache-Control: public | 99
 5.2.2.9 | Status: 302 ~ Cache-Control: public | no: it is stale already, and nothing to validate it by
 4.2.2 | Status: 404 ~ Last-Modified: <-5> | no: it is stale already, and nothing to validate it by
 "#,
@@ -227,7 +227,7 @@ fn the_request_has_a_say_in_it() {
 3.5      | GET / ~ Authorization: Basic eA== | Cache-Control: max-age=60, must-revalidate | 59 must
 3.5      | GET / ~ Authorization: Basic eA== | Cache-Control: s-maxage=60 | 59 must
 3.5      | GET / ~ Authorization: Basic eA== | Cache-Control: s-maxage=x, max-age=60 ~ ETag: "a" | no: the request has Authorization
-3.5      | GET / ~ Authorization: Basic eA== | X-Accel-Expires: 60 ~ Cache-Control: public | 59 set
+3.5      | GET / ~ Authorization: Basic eA== | X-Accel-Expires: 60 ~ Cache-Control: public | 59
 3.5      | GET / ~ Cookie: a=b | Cache-Control: max-age=60 | 59
 "#,
     );
@@ -242,13 +242,13 @@ fn responses_to_post_are_stored_as_what_they_say_they_are() {
 9110 9.3.3 | POST /a?b | Cache-Control: max-age=60 ~ Content-Location: http://a/a?b | 59
 9110 9.3.3 | POST /a?b | Cache-Control: max-age=60 ~ Content-Location: a?b | 59
 9110 9.3.3 | POST /a?b | Expires: <60> ~ Content-Location: ?b | 59
-9110 9.3.3 | POST /a?b | X-Accel-Expires: 60 ~ Content-Location: /a?b | 59 set
+9110 9.3.3 | POST /a?b | X-Accel-Expires: 60 ~ Content-Location: /a?b | 59
 9110 9.3.3 | POST /a?b | Cache-Control: max-age=60 | no: a response to POST about something else
 9110 9.3.3 | POST /a?b | Cache-Control: max-age=60 ~ Content-Location: /a | no: a response to POST about something else
 9110 9.3.3 | POST /a?b | Cache-Control: max-age=60 ~ Content-Location: http://b/a?b | no: a response to POST about something else
 9110 9.3.3 | POST /a?b | Cache-Control: max-age=60 ~ Content-Location: /a?b ~ Content-Location: /c | no: a response to POST about something else
 9110 9.3.3 | POST /a?b | Last-Modified: <-1000> ~ Content-Location: /a?b | no: a response to POST without a lifetime
-9110 9.3.3 | GET /a?b | Last-Modified: <-1000> ~ Content-Location: /c | 99 heuristic
+9110 9.3.3 | GET /a?b | Last-Modified: <-1000> ~ Content-Location: /c | 99
 "#,
     );
 }
@@ -257,64 +257,64 @@ fn responses_to_post_are_stored_as_what_they_say_they_are() {
 fn the_operator_has_a_say_in_it() {
     check_with_settings(
         r#"
-C38     |  | X-Accel-Expires: 60 | 59 set
-C38     |  | X-Accel-Expires: 60 ~ Cache-Control: max-age=5 ~ Expires: <7> | 59 set
-C38     |  | X-Accel-Expires: 60 ~ Age: 70 | 59 age=70 set
-C38     |  | Status: 302 ~ X-Accel-Expires: 60 | 59 set
-C38     |  | X-Accel-Expires: @1000000060 | 59 set
-C47     |  | X-Accel-Expires: @999999990 ~ ETag: "a" | -11 set
+C38     |  | X-Accel-Expires: 60 | 59
+C38     |  | X-Accel-Expires: 60 ~ Cache-Control: max-age=5 ~ Expires: <7> | 59
+C38     |  | X-Accel-Expires: 60 ~ Age: 70 | 59 age=70
+C38     |  | Status: 302 ~ X-Accel-Expires: 60 | 59
+C38     |  | X-Accel-Expires: @1000000060 | 59
+C47     |  | X-Accel-Expires: @999999990 ~ ETag: "a" | -11
 R43     |  | X-Accel-Expires: 0 ~ Cache-Control: max-age=60 | no: X-Accel-Expires: 0
 R43     |  | X-Accel-Expires: off ~ Cache-Control: max-age=60 | 59
 R43     |  | X-Accel-Expires: -5 ~ Cache-Control: max-age=60 | 59
-R43     |  | X-Accel-Expires: 60 ~ Cache-Control: no-store | 59 set
-R43     |  | X-Accel-Expires: 60 ~ Cache-Control: no-cache | 59 set
-R43     |  | X-Accel-Expires: 60 ~ Cache-Control: private | 59 set
-R43     |  | X-Accel-Expires: 60 ~ Cache-Control: max-age=5, must-revalidate | 59 must set
-C45     |  | X-Accel-Expires: 60 ~ Cache-Control: stale-while-revalidate=5, stale-if-error=6 | 59 while=5 error=6 set
-R43     |  | X-Accel-Expires: 60 ~ Set-Cookie: a=b | 59 set
+R43     |  | X-Accel-Expires: 60 ~ Cache-Control: no-store | 59
+R43     |  | X-Accel-Expires: 60 ~ Cache-Control: no-cache | 59
+R43     |  | X-Accel-Expires: 60 ~ Cache-Control: private | 59
+R43     |  | X-Accel-Expires: 60 ~ Cache-Control: max-age=5, must-revalidate | 59 must
+C45     |  | X-Accel-Expires: 60 ~ Cache-Control: stale-while-revalidate=5, stale-if-error=6 | 59 while=5 error=6
+R43     |  | X-Accel-Expires: 60 ~ Set-Cookie: a=b | 59
 R43     |  | X-Accel-Expires: 60 ~ Vary: * | no: Vary has *
 R43     |  | Status: 206 ~ X-Accel-Expires: 60 | no: the response is a part
 C49     | ignore=accel | X-Accel-Expires: 0 ~ Cache-Control: max-age=60 | 59
 C49     | ignore=accel | X-Accel-Expires: 60 ~ Cache-Control: no-store | no: no-store
 C49     | ignore=cc | Cache-Control: no-store ~ Expires: <60> | 59
-C49     | ignore=cc | Cache-Control: max-age=60, stale-if-error=5 ~ Last-Modified: <-1000> | 99 heuristic
+C49     | ignore=cc | Cache-Control: max-age=60, stale-if-error=5 ~ Last-Modified: <-1000> | 99
 C49     | ignore=cc | Cache-Control: must-revalidate, private="date" ~ Expires: <60> | 59
-C49     | ignore=expires | Expires: <60> ~ Last-Modified: <-1000> | 99 heuristic
+C49     | ignore=expires | Expires: <60> ~ Last-Modified: <-1000> | 99
 C49     | ignore=expires | Expires: 0 ~ Cache-Control: max-age=60 | 59
-C49     | ignore=expires any=9 | Expires: 0 | 8 set
+C49     | ignore=expires any=9 | Expires: 0 | 8
 C49     | ignore=vary | Cache-Control: max-age=60 ~ Vary: * | 59
 C49     | ignore=vary | Cache-Control: max-age=60 ~ Vary: a | 59
-C49     | ignore=cookie | Last-Modified: <-1000> ~ Set-Cookie: a=b | 99 heuristic
+C49     | ignore=cookie | Last-Modified: <-1000> ~ Set-Cookie: a=b | 99
 C49     | ignore=redirect | Cache-Control: max-age=60 ~ X-Accel-Redirect: /x | 59
 C49     | ignore=buffering | Cache-Control: max-age=60 ~ X-Accel-Buffering: no | 59
-C40     | any=9 | Content-Type: text/plain | 8 set
-C40     | any=9 | Last-Modified: <-1000> | 8 set
+C40     | any=9 | Content-Type: text/plain | 8
+C40     | any=9 | Last-Modified: <-1000> | 8
 C40     | any=9 | Cache-Control: max-age=60 | 59
 C40     | any=9 | Expires: <60> | 59
 C40     | any=9 | Cache-Control: max-age=0 ~ ETag: "a" | -1
 C40     | any=9 | Expires: 0 ~ ETag: "a" | -1
-C40     | any=9 | Status: 500 | 8 set
+C40     | any=9 | Status: 500 | 8
 C40     | 200=9 | Status: 500 | no: nothing allows it
 C40     | 200=0 | Last-Modified: <-1000> | no: --cache-valid 0
 C40     | 200=0 | Cache-Control: max-age=60 | 59
-Z39     | any=9 404=5 | Status: 404 | 4 set
-C40     | valid=9 | Status: 302 | 8 set
-C40     | any=9 | Age: 60 | 8 age=60 set
+Z39     | any=9 404=5 | Status: 404 | 4
+C40     | valid=9 | Status: 302 | 8
+C40     | any=9 | Age: 60 | 8 age=60
 C40     | any=9 | Cache-Control: no-store | no: no-store
 C40     | any=9 | Cache-Control: private | no: private
-C40     | any=9 | Cache-Control: must-revalidate | 8 must set
+C40     | any=9 | Cache-Control: must-revalidate | 8 must
 C41     | any=9 | Set-Cookie: a=b | no: Set-Cookie without a lifetime
 4.2.4   | use=error | Cache-Control: max-age=0 | -1
 4.2.4   | use=error | Cache-Control: max-age=0, must-revalidate | no: it is stale already, and nothing to validate it by
 9213 2.2 | targeted=cdn-cache-control | CDN-Cache-Control: max-age=60 ~ Cache-Control: no-store ~ Expires: 0 | 59
 9213 2.2 | targeted=cdn-cache-control | CDN-Cache-Control: no-store ~ Cache-Control: max-age=60 | no: no-store
-9213 2.2 | targeted=cdn-cache-control | CDN-Cache-Control: must-revalidate ~ Expires: <60> ~ Last-Modified: <-1000> | 99 must heuristic
+9213 2.2 | targeted=cdn-cache-control | CDN-Cache-Control: must-revalidate ~ Expires: <60> ~ Last-Modified: <-1000> | 99 must
 9213 2.2 | targeted=cdn-cache-control | CDN-Cache-Control: ~ Cache-Control: max-age=60 | 59
 9213 2.1 | targeted=cdn-cache-control | CDN-Cache-Control: max-age=5,, ~ Cache-Control: max-age=60 | 59
 9213 2.2 | targeted=a targeted=b | B: max-age=5 ~ A: max-age=60 | 59
 9213 2.2 | targeted=a targeted=b | B: max-age=60 ~ A: (( | 59
 9213 2.2 | targeted=a ignore=cc | A: max-age=60 ~ Cache-Control: max-age=5 | 59
-9213 2.2 | targeted=a | A: max-age=5 ~ X-Accel-Expires: 60 | 59 set
+9213 2.2 | targeted=a | A: max-age=5 ~ X-Accel-Expires: 60 | 59
 9213 2.2 |  | CDN-Cache-Control: max-age=5 ~ Cache-Control: max-age=60 | 59
 "#,
     );

@@ -110,7 +110,8 @@ pub fn stale_on(settings: &Settings, kept: &Kept, trouble: Trouble, now: u64) ->
         return false;
     };
     let allowed = &settings.cache.use_stale;
-    let in_window = now as i64 <= until(settings, kept).unwrap_or(-1) + window;
+    // Without a window nothing that is asked about is stale and good at once.
+    let in_window = window > 0 && now as i64 <= until(settings, kept).unwrap_or(-1) + window;
     match trouble {
         Trouble::Error => allowed.error || in_window,
         Trouble::Timeout => allowed.timeout || in_window,
