@@ -73,9 +73,8 @@ impl Conn {
 
     pub(super) fn about_pending(&mut self) -> About {
         match std::mem::replace(&mut self.phase, Phase::Idle) {
-            Phase::Body(pending) | Phase::Wait(pending, _) => {
-                Some((pending.request, pending.course))
-            }
+            Phase::Body(pending) => Some((pending.request, pending.course)),
+            Phase::Wait(waiting) => Some((waiting.0.request, waiting.0.course)),
             Phase::Await(awaiting) => Some(awaiting.into_parts()),
             other => {
                 self.phase = other;

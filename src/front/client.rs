@@ -59,7 +59,7 @@ impl Conn {
             return;
         }
         let config = hub.shared.config;
-        let listen = &config.listens[self.listen];
+        let listen = self.listen(config);
         let server = config.servers.get(listen.names.find(request.host()));
         let settings = server.and_then(|server| server.real_ip.as_ref());
         self.speak_of(settings.and_then(|settings| real_client(&self.own, settings, request)));

@@ -12,7 +12,7 @@ use super::intake::BodyIntake;
 use super::timers::Alarm;
 use crate::buffer::chain::Spool;
 use crate::cache::lookup::Waited;
-use crate::config::{Client, Server, TempPath};
+use crate::config::{Client, Config, Listen, Server, TempPath};
 use crate::error::Gone;
 use crate::http::request::Request;
 use crate::ops::vars::ConnInfo;
@@ -55,8 +55,9 @@ pub enum Phase {
     Head,
     /// A body is coming.
     Body(Box<Pending>),
-    /// A whole request waits until buffers are below `--memory`, at most until then.
-    Wait(Box<Pending>, Instant),
+    /// A whole request waits until buffers are below `--memory`, at most until then. Behind one pointer: this is seldom, and every
+    /// connection has room for the longest phase.
+    Wait(Box<(Box<Pending>, Instant)>),
     /// A request waits for another to fill an entry of the cache, or for its password to be checked.
     Await(Box<Awaiting>),
     /// A worker has the exchange, or a response is being written. The longest time until the next look.
@@ -90,8 +91,6 @@ pub struct Conn {
     pub(super) own: Arc<ConnInfo>,
     /// The same for the current request: its client may be another than the peer.
     pub info: Arc<ConnInfo>,
-    /// Index into the configuration's listens.
-    pub listen: usize,
     pub phase: Phase,
     /// Bytes that have come and are not used yet.
     pub buf: Vec<u8>,
@@ -99,10 +98,10 @@ pub struct Conn {
     pub(super) counted: usize,
     /// How far `buf` has been searched for the end of a head.
     pub(super) scanned: usize,
+    /// Index into the configuration's listens.
+    listen: u32,
     /// Requests so far.
     pub requests: u32,
-    /// Empty lines since the last of them.
-    pub(super) strays: usize,
     /// When the first byte of the current request came.
     pub started: Instant,
     pub alarm: Alarm,
@@ -112,8 +111,11 @@ pub struct Conn {
     pub(super) read_closed: bool,
     /// It had done so before its request was handed over: that is a client that wants its answer, not one that left.
     pub half_closed: bool,
-    /// What had not come of the body when its request was handed over to a worker, who reads it; in bytes.
-    pub(super) owed: u64,
+    /// Empty lines since the last request.
+    pub(super) strays: u8,
+    /// What had not come of the body when its request was handed over to a worker, who reads it; in bytes. More than this can say
+    /// is more than a socket holds.
+    pub(super) owed: u32,
     /// Settings that hold for the current request, or before it for the address.
     pub client: &'static Client,
 }
@@ -138,7 +140,8 @@ impl Conn {
             key,
             info: Arc::clone(&own),
             own,
-            listen,
+            // There are no more of them than ports.
+            listen: listen.try_into().unwrap_or(u32::MAX),
             phase,
             buf: Vec::new(),
             counted: 0,
@@ -161,7 +164,13 @@ impl Conn {
     /// The server that holds before a request has named one.
     pub fn server(&self, hub: &Hub) -> &'static Server {
         let config = hub.shared.config;
-        &config.servers[config.listens[self.listen].names.default]
+        &config.servers[self.listen(config).names.default]
+    }
+
+    /// What holds where it was accepted.
+    pub(super) fn listen(&self, config: &'static Config) -> &'static Listen {
+        let index = usize::try_from(self.listen).unwrap_or(usize::MAX);
+        &config.listens[index]
     }
 
     /// Asks to be looked at after `time`.
@@ -259,7 +268,7 @@ impl Conn {
     /// Whether less has come of a body than its length, and no more can: as long as no worker has begun to read it.
     pub(super) fn is_cut_short(&self) -> bool {
         let ended = self.read_closed && self.owed > 0;
-        ended && sys::unread(self.sink.socket()).is_ok_and(|come| come < self.owed)
+        ended && sys::unread(self.sink.socket()).is_ok_and(|come| come < self.owed.into())
     }
 
     /// A worker left a note: its exchange is over, or its response needs a timer.

@@ -179,8 +179,9 @@ impl Conn {
     /// have nothing more to say (RFC 9112 2.2).
     fn is_stray(&mut self, bytes: &[u8]) -> bool {
         let between = matches!(self.phase, Phase::Idle) && self.requests > 0;
-        let stray = between && self.strays < MAX_EMPTY_LINES && bytes.starts_with(b"\r\n");
-        self.strays += usize::from(stray);
+        let stray =
+            between && usize::from(self.strays) < MAX_EMPTY_LINES && bytes.starts_with(b"\r\n");
+        self.strays += u8::from(stray);
         stray
     }
 

@@ -68,7 +68,7 @@ impl Conn {
         hub.shared.stats.request();
         self.identify(&request, hub);
         let config = hub.shared.config;
-        let listen = &config.listens[self.listen];
+        let listen = self.listen(config);
         let client = self.info.client();
         let Some(course) = Course::begin(config, listen, &request, client) else {
             return self.refuse(500, "no server for the listen address", hub);
@@ -332,7 +332,7 @@ impl Conn {
             return;
         };
         if hub.shared.memory.is_full() {
-            self.phase = Phase::Wait(pending, hub.now + MEMORY_WAIT);
+            self.phase = Phase::Wait(Box::new((pending, hub.now + MEMORY_WAIT)));
             self.wake_in(MEMORY_LOOK, hub);
             return;
         }
@@ -342,15 +342,16 @@ impl Conn {
 
     /// A request has waited for buffers: hand it over, wait on, or give up.
     pub(super) fn wait_over(&mut self, hub: &mut Hub) {
-        let Phase::Wait(pending, until) = std::mem::replace(&mut self.phase, Phase::Idle) else {
+        let Phase::Wait(waiting) = std::mem::replace(&mut self.phase, Phase::Idle) else {
             return;
         };
+        let (pending, until) = *waiting;
         if !hub.shared.memory.is_full() {
             let keep_alive = self.may_keep(&pending.request, hub);
             return self.submit(*pending, keep_alive, hub);
         }
         if hub.now < until {
-            self.phase = Phase::Wait(pending, until);
+            self.phase = Phase::Wait(Box::new((pending, until)));
             return self.wake_in(MEMORY_LOOK, hub);
         }
         log::error!(
@@ -370,7 +371,7 @@ impl Conn {
         };
         let body = body_of(pending.intake, pending.spool);
         self.owed = match body {
-            Body::Stream { rest, .. } => rest,
+            Body::Stream { rest, .. } => rest.try_into().unwrap_or(u32::MAX),
             _ => 0,
         };
         let streams = self.owed > 0;
