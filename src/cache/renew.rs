@@ -17,7 +17,7 @@ use crate::sys;
 enum InPlace {
     /// Done; the file has this size.
     Done(u64),
-    /// The head is too long for it, or there is no file. What is at its place: device and inode.
+    /// The head is too long for it, or the file is out of date, or there is none. What is at its place: device and inode.
     Not(Option<(u64, u64)>),
     /// The file is another response's.
     Foreign,
@@ -39,16 +39,17 @@ pub fn renew(ticket: &Ticket, old: &Entry, new: &Arc<Entry>, head: &[u8]) -> io:
         if !ticket.may_store(&new.key, new.stamp) {
             return Ok(());
         }
-        match zone.standing(&ticket.hash, old.stamp) {
+        let is_held = match zone.standing(&ticket.hash, old.stamp) {
             Standing::Gone => return Ok(()),
             Standing::Unsaved => {
                 // It will be written as it is now.
                 zone.renewed(ticket, old, new, None);
                 return Ok(());
             }
-            Standing::Saved | Standing::Unheld => {}
-        }
-        match in_place(ticket, old, &label) {
+            Standing::Saved => true,
+            Standing::Unheld => false,
+        };
+        match in_place(ticket, old, &label, is_held) {
             Ok(InPlace::Done(size)) => {
                 zone.renewed(ticket, old, new, Some(size));
                 return Ok(());
@@ -90,7 +91,8 @@ pub fn forget(ticket: &Ticket, old: &Entry) -> io::Result<()> {
 }
 
 /// With the file lock: writes the start over the old one, if the file is still the old entry's and its body begins behind it (C60).
-fn in_place(ticket: &Ticket, old: &Entry, label: &Label) -> io::Result<InPlace> {
+/// Where the old one is held, the file is an earlier state of it at least: a start that could not be written.
+fn in_place(ticket: &Ticket, old: &Entry, label: &Label, is_held: bool) -> io::Result<InPlace> {
     let path = key::file_path(ticket.zone().settings, &ticket.hash);
     let at = |e: io::Error| super::temp::at(&path, &e);
     let file = match sys::open_own(&path, true) {
@@ -100,11 +102,15 @@ fn in_place(ticket: &Ticket, old: &Entry, label: &Label) -> io::Result<InPlace> 
         Err(e) => return Err(at(e)),
     };
     let meta = file.metadata().map_err(at)?;
+    let seen = Some((meta.dev(), meta.ino()));
     let Some(offset) = fitting(&file, meta.len(), old) else {
-        return Ok(InPlace::Foreign);
+        return Ok(match is_held {
+            true => InPlace::Not(seen),
+            false => InPlace::Foreign,
+        });
     };
     let Some(bytes) = label.encode(old.len, offset) else {
-        return Ok(InPlace::Not(Some((meta.dev(), meta.ino()))));
+        return Ok(InPlace::Not(seen));
     };
     // Whoever reads it at this moment finds the checksum wrong, and reads again.
     file.write_all_at(&bytes, 0).map_err(at)?;

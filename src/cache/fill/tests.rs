@@ -365,9 +365,26 @@ fn a_304_does_not_touch_another_responses_file() {
     let before = inode(zone, b"a");
     let kept = fs::File::open(&path).unwrap();
     let new = renewed(zone, &old, HEAD);
-    renew(&ticket, &old, &new, HEAD).unwrap();
+    // The descriptor of the old entry was of this file, and has lost its body with it.
+    assert!(renew(&ticket, &old, &new, HEAD).is_err());
     assert_eq!(inode(zone, b"a"), before);
     assert_eq!(kept.metadata().unwrap().len(), 7);
+}
+
+#[test]
+fn a_304_makes_good_for_one_that_the_disk_had_no_room_for() {
+    let scratch = Scratch::new();
+    let zone = zone(place(&scratch));
+    let ticket = store(zone, b"a", &long_body());
+    let old = held(zone, b"a").unwrap();
+    let unwritten = renewed(zone, &old, HEAD);
+    assert!(zone.renewed(&ticket, &old, &unwritten, None));
+    let new = renewed(zone, &unwritten, HEAD);
+    renew(&ticket, &unwritten, &new, HEAD).unwrap();
+    assert_eq!(held(zone, b"a").unwrap().stamp, new.stamp);
+    let on_disk = disk::whose(zone.settings, &key::hash(b"a")).unwrap();
+    assert_eq!(on_disk.1, new.stamp);
+    assert_eq!(body_of(&held(zone, b"a").unwrap()), long_body());
 }
 
 #[test]

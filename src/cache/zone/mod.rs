@@ -58,6 +58,8 @@ struct State {
     past_rules: Vec<Rule>,
     /// The last stamp that was given.
     stamp: u64,
+    /// The greatest that an entry of the disk had: beyond the last one given, where the clock was ahead when it was stored.
+    seen: u64,
     /// Entries to be written to the disk, in the order in which they came; each key at most once while it is in the index.
     dirty: VecDeque<(Hash, Instant)>,
     /// Files to be removed, unless something new is stored there.
@@ -115,6 +117,7 @@ impl Zone {
                 rules: Vec::new(),
                 past_rules: Vec::new(),
                 stamp: 0,
+                seen: 0,
                 dirty: VecDeque::new(),
                 removals: Vec::new(),
                 reserved: 0,
@@ -205,6 +208,7 @@ impl Zone {
     ) -> Option<Arc<Entry>> {
         let mut state = self.lock();
         self.drop_purged(&mut state, hash);
+        state.seen = state.seen.max(entry.stamp);
         if state.is_purged(&entry.key, entry.stamp) {
             drop(state);
             // C80: it was marked only.

@@ -65,6 +65,8 @@ impl Zone {
 
     fn rule_out(&self, prefix: &[u8], wall: SystemTime) -> Rule {
         let mut state = self.lock();
+        // Or what was stored while the clock was ahead would be back once the clock has caught up.
+        state.stamp = state.stamp.max(state.seen);
         let rule = Rule {
             stamp: state.next_stamp(wall),
             prefix: prefix.into(),

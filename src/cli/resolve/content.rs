@@ -125,6 +125,11 @@ pub fn warn_of_unmet(location: &LocationScope, remarks: &mut Remarks) {
     else {
         return;
     };
+    // A prefix may end within a segment: /. is for files whose names begin with a dot.
+    let last = path.rsplit('/').next().unwrap_or_default();
+    if matches!(location.matching, Match::Prefix(_)) && matches!(last, "." | "..") {
+        return;
+    }
     if let Ok(Some(met)) = uri::normalise(path.as_bytes()) {
         let why = format!(
             "no request is met by it, for paths are compared decoded and without //, . and ..; did you mean {}?",

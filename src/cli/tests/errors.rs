@@ -361,6 +361,8 @@ fn a_location_that_is_never_met_is_warned_of() {
             "{warning}"
         );
     }
-    // A percent sign that stands for itself.
-    assert!(ok(&["--location", "/100%", P]).1.is_empty());
+    // A percent sign that stands for itself, and the beginning of a name.
+    for path in ["/100%", "/.", "/a/.."] {
+        assert!(ok(&["--location", path, P]).1.is_empty(), "{path}");
+    }
 }

@@ -247,6 +247,9 @@ fn what_was_stored_while_the_clock_was_ahead_is_purged() {
     assert!(is_nothing(zone, 1));
     assert!(!ahead(b"a2", 2) && ahead(b"b", 3));
     assert!(zone.is_hit(&[rule], b"a3", stamp));
+    // Nor when the clock has caught up.
+    assert!(zone.stamp(now + Duration::from_micros(1 << 51)) > stamp);
+    assert!(zone.is_purged(b"a1", stamp));
     // Nor does it come back with a later start.
     let later = zone_of(settings(1 << 20));
     later.set_rules(zone.rules(), now);
@@ -254,7 +257,10 @@ fn what_was_stored_while_the_clock_was_ahead_is_purged() {
     let stored = later.stamp(now);
     assert!(!later.is_purged(b"a3", stored));
     // What is of an earlier process is no such thing by itself.
+    let third = zone_of(settings(1 << 20));
+    purge(third, "a");
+    let stored = third.stamp(now);
     let fourth = zone_of(settings(1 << 20));
-    fourth.set_rules(later.rules(), SystemTime::now());
+    fourth.set_rules(third.rules(), SystemTime::now() + Duration::from_secs(1));
     assert!(!fourth.is_purged(b"a3", stored));
 }
