@@ -1,7 +1,7 @@
 //! Requests with one thing changed, the time they may take, and the lines that are said.
 
 use std::fmt::Arguments;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use super::answer::{Answer, Outcome};
 use super::talk::{self, Until};
@@ -187,27 +187,10 @@ impl<'a> Probe<'a> {
             proxy: None,
             local: Local::Inet(([127, 0, 0, 1], 8080).into()),
         };
+        let place = Some((self.server, self.location));
         let facts = Facts {
-            config: &self.plan.config,
-            conn: &conn,
-            requests: 1,
-            request: Some(&request),
-            server: Some(self.server),
-            location: Some(self.location),
             body_length: Some(length),
-            started: Instant::now(),
-            now: Instant::now(),
-            wall: SystemTime::now(),
-            request_id: 0,
-            status: 0,
-            bytes_sent: 0,
-            body_bytes_sent: 0,
-            complete: false,
-            tries: &[],
-            cache: None,
-            as_get: false,
-            upstream_fields: &|_| None,
-            sent_fields: &|_| None,
+            ..Facts::of_own(&self.plan.config, &conn, Some(&request), place)
         };
         let mut out = Vec::new();
         let params = self.params(question.without);

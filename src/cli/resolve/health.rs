@@ -1,8 +1,6 @@
 //! The requests of `--health`: what a client would make the first location that passes to the group send, so that an application
 //! that asks for a host or for parameters of its own gets them.
 
-use std::time::{Instant, SystemTime};
-
 use crate::cli::scopes::complain;
 use crate::config::address::ListenAddress;
 use crate::config::group::Health;
@@ -103,28 +101,8 @@ fn encode(
         proxy: None,
         local: Local::Inet(own(port(config, place.map(|((index, _), ..)| index)))),
     };
-    let facts = Facts {
-        config,
-        conn: &conn,
-        requests: 1,
-        request: request.as_ref(),
-        server: place.map(|((_, server), ..)| server),
-        location: place.map(|(_, location, _)| location),
-        body_length: None,
-        started: Instant::now(),
-        now: Instant::now(),
-        wall: SystemTime::now(),
-        request_id: 0,
-        status: 0,
-        bytes_sent: 0,
-        body_bytes_sent: 0,
-        complete: false,
-        tries: &[],
-        cache: None,
-        as_get: false,
-        upstream_fields: &|_| None,
-        sent_fields: &|_| None,
-    };
+    let on_way = place.map(|((_, server), location, _)| (server, location));
+    let facts = Facts::of_own(config, &conn, request.as_ref(), on_way);
     let standard;
     let params = match place {
         Some((_, _, scgi)) => &scgi.params,

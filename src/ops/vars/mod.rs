@@ -114,6 +114,40 @@ pub struct Facts<'a> {
     pub sent_fields: &'a dyn Fn(&str) -> Option<Vec<u8>>,
 }
 
+impl<'a> Facts<'a> {
+    /// Of a first request that nobody has answered yet, and that the gateway makes itself: to be changed where more is known.
+    pub fn of_own(
+        config: &'a Config,
+        conn: &'a ConnInfo,
+        request: Option<&'a Request>,
+        place: Option<(&'a Server, &'a Location)>,
+    ) -> Facts<'a> {
+        let now = Instant::now();
+        Facts {
+            config,
+            conn,
+            requests: 1,
+            request,
+            server: place.map(|(server, _)| server),
+            location: place.map(|(_, location)| location),
+            body_length: None,
+            started: now,
+            now,
+            wall: SystemTime::now(),
+            request_id: 0,
+            status: 0,
+            bytes_sent: 0,
+            body_bytes_sent: 0,
+            complete: false,
+            tries: &[],
+            cache: None,
+            as_get: false,
+            upstream_fields: &|_| None,
+            sent_fields: &|_| None,
+        }
+    }
+}
+
 /// The id of a request: unlike any other, and not to be guessed from those seen, since the hash is keyed with
 /// randomness of the system when the process starts. `requests` counts on the connection, as in [`Facts`].
 pub fn request_id(connection: u64, requests: u32) -> u128 {
