@@ -11,7 +11,7 @@ use super::Remarks;
 /// The list in order of sending, each name once.
 pub fn list(chain: &Chain, path_info: &PathInfo, remarks: &mut Remarks) -> Vec<Param> {
     let mut list = match chain.or(|s| &s.default_params, true) {
-        true => standard(path_info, chain.cgi()),
+        true => standard(path_info, chain.cgi() || asks_password(chain)),
         false => Vec::new(),
     };
     let own = unique(chain.list(|s| &s.params), remarks);
@@ -24,16 +24,9 @@ pub fn list(chain: &Chain, path_info: &PathInfo, remarks: &mut Remarks) -> Vec<P
     list
 }
 
-/// Where a password has been asked for, AUTH_TYPE goes with REMOTE_USER (RFC 3875 4.1.1), unless it is the operator's.
-pub fn add_auth_type(chain: &Chain, list: &mut Vec<Param>) {
-    const NAME: &str = "AUTH_TYPE";
-    if chain.or(|s| &s.default_params, true) && !list.iter().any(|known| &*known.name == NAME) {
-        list.push(Param {
-            name: NAME.into(),
-            value: Template::text(b"Basic"),
-            if_not_empty: false,
-        });
-    }
+/// Whether a location asks for a password itself.
+pub fn asks_password(chain: &Chain) -> bool {
+    matches!(chain.get(|s| &s.auth_basic), Some(Some(_)))
 }
 
 /// Names that were given twice: the last one holds, at the first one's place (Z2).
@@ -82,7 +75,9 @@ static FIXED: [(&str, &str); 2] = [
     ),
 ];
 
-pub fn standard(path_info: &PathInfo, cgi: bool) -> Vec<Param> {
+/// The standard set. AUTH_TYPE goes with REMOTE_USER (RFC 3875 4.1.1) where `knows_users`: a password is asked for, or a server in
+/// front may have asked.
+pub fn standard(path_info: &PathInfo, knows_users: bool) -> Vec<Param> {
     let mut list = Vec::with_capacity(STANDARD.len() + FIXED.len());
     let mut push = |name: &str, value: Template, if_not_empty: bool| {
         list.push(Param {
@@ -103,7 +98,7 @@ pub fn standard(path_info: &PathInfo, cgi: bool) -> Vec<Param> {
         }
         push(name, Template::var(var.clone()), *if_not_empty);
     }
-    if cgi {
+    if knows_users {
         push("AUTH_TYPE", Template::var(Var::AuthType), true);
     }
     list

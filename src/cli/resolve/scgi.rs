@@ -13,11 +13,8 @@ use super::{Remarks, SIXTY, Sizes, params};
 /// The settings of a location that passes requests on, without its cache. `place` says where that is, as the end of a phrase.
 pub fn scgi(chain: &Chain, pass: Pass, sizes: Sizes, place: &str, remarks: &mut Remarks) -> Scgi {
     let path_info = chain.or(|s| &s.path_info, PathInfo::On);
-    let mut list = params::list(chain, &path_info, remarks);
-    let auth = matches!(chain.get(|s| &s.auth_basic), Some(Some(_)));
-    if auth {
-        params::add_auth_type(chain, &mut list);
-    }
+    let list = params::list(chain, &path_info, remarks);
+    let auth = params::asks_password(chain);
     let pass_headers = chain.or(|s| &s.pass_request_headers, true);
     let max = chain.or(|s| &s.params_max, None);
     Scgi {
