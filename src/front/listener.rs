@@ -105,17 +105,10 @@ fn open(listen: &Listen, taken: &mut Vec<i32>) -> io::Result<Vec<Opened>> {
 /// What is the same for every listener, however it was opened.
 fn ready(socket: Socket, file: Option<(PathBuf, u64)>, listen: usize) -> io::Result<Listener> {
     socket.set_nonblocking(true)?;
-    let address = socket.local_addr()?;
-    let local = match address.as_socket() {
-        Some(addr) => {
-            // Connections inherit it: heads and bodies go out whole, and nothing is to wait for an acknowledgement.
-            socket.set_tcp_nodelay(true)?;
-            (!addr.ip().is_unspecified()).then_some(Local::Inet(addr))
-        }
-        None => {
-            let path = address.as_pathname().map(Path::to_path_buf);
-            Some(Local::Unix(path.unwrap_or_default()))
-        }
+    // Connections inherit what is set.
+    let local = match prompt(&socket)? {
+        Local::Inet(addr) if addr.ip().is_unspecified() => None,
+        local => Some(local),
     };
     Ok(Listener {
         socket,
@@ -124,6 +117,23 @@ fn ready(socket: Socket, file: Option<(PathBuf, u64)>, listen: usize) -> io::Res
         ready: true,
         rests_until: None,
         file,
+    })
+}
+
+/// The address of a socket's own end, whose heads and bodies go out whole from now on: nothing is to wait for an acknowledgement.
+fn prompt(socket: &Socket) -> io::Result<Local> {
+    let local = local(socket)?;
+    if matches!(local, Local::Inet(_)) {
+        socket.set_tcp_nodelay(true)?;
+    }
+    Ok(local)
+}
+
+fn local(socket: &Socket) -> io::Result<Local> {
+    let own = socket.local_addr()?;
+    Ok(match own.as_socket() {
+        Some(addr) => Local::Inet(addr),
+        None => Local::Unix(own.as_pathname().map(Path::to_path_buf).unwrap_or_default()),
     })
 }
 
@@ -213,14 +223,7 @@ impl Accepted {
         let options = socket2::SockRef::from(&socket);
         options.set_nonblocking(true)?;
         let remote = options.peer_addr()?.as_socket().map(plain);
-        let own = options.local_addr()?;
-        let local = match own.as_socket() {
-            Some(addr) => {
-                options.set_tcp_nodelay(true)?;
-                Local::Inet(addr)
-            }
-            None => Local::Unix(own.as_pathname().map(Path::to_path_buf).unwrap_or_default()),
-        };
+        let local = prompt(&options)?;
         Ok(Accepted {
             socket,
             remote,
@@ -281,10 +284,7 @@ impl Listener {
         let (socket, remote) = sys::accept(self.socket.as_fd())?;
         let local = match &self.local {
             Some(local) => local.clone(),
-            None => {
-                let own = socket2::SockRef::from(&socket).local_addr()?.as_socket();
-                Local::Inet(own.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0))))
-            }
+            None => local(&socket2::SockRef::from(&socket))?,
         };
         Ok(Accepted {
             socket,
