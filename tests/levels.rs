@@ -225,6 +225,25 @@ fn reaches(edges: &BTreeSet<(String, String)>, from: &str, to: &str) -> bool {
     }
 }
 
+/// Flash wears out, and what is lost with the power is fetched again.
+#[test]
+fn nothing_is_forced_to_the_disk() {
+    const CALLS: [&str; 6] = [
+        "fsync",
+        "fdatasync",
+        "sync_all",
+        "sync_data",
+        "syncfs",
+        "O_SYNC",
+    ];
+    for source in sources() {
+        for (line, code) in source.code() {
+            let found = CALLS.iter().find(|call| code.contains(**call));
+            assert_eq!(found, None, "src/{}:{line}", source.name);
+        }
+    }
+}
+
 #[test]
 fn unsafe_code_lives_in_one_file() {
     for source in sources() {

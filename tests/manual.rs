@@ -136,3 +136,25 @@ fn a_wrong_command_line_ends_with_status_2() {
         "{output:?}"
     );
 }
+
+/// What is trusted, what is not, and what is a bug: each with something to say.
+#[test]
+fn the_manual_has_a_threat_model() {
+    let page = page();
+    let (_, rest) = page.split_once(".Sh THREAT MODEL\n").expect("the section");
+    let model = rest.split("\n.Sh ").next().unwrap_or_default();
+    for part in ["Trusted", "Not trusted", "What is a bug", "What is not"] {
+        let heading = format!(".Ss {part}\n");
+        let (_, text) = model.split_once(&heading).expect(part);
+        let text = text.split("\n.Ss ").next().unwrap_or_default();
+        assert!(text.matches(".It").count() >= 3, "{part}: {text}");
+    }
+}
+
+#[test]
+fn the_access_log_is_off_unless_it_is_asked_for() {
+    let listing = text(&["-T", "--listen", "127.0.0.1:0", "--return", "204"]);
+    let line = listing.lines().find(|line| line.contains("--access-log"));
+    let line = line.expect("a line about the access log");
+    assert!(line.contains("off") && line.contains("default"), "{line}");
+}
