@@ -43,6 +43,7 @@ fn leave_after(gate: &Gate, bytes: &str, reset: bool) {
     if reset {
         client.stream().set_reset_on_close();
     }
+    gate.sees_off(client);
 }
 
 #[test]
